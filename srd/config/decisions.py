@@ -1,0 +1,96 @@
+"""`routing.decisions`: a rule tree, the models it leads to, and the plugins it switches on.
+
+Why this file exists: one module per part of the v0.3 document (upstream sections 1.6 to 1.8). It
+must not know how trees are evaluated nor what plugins do.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from srd.config.base import Name, NotNegative, Opaque, Part, Word
+from srd.config.plugins import Plugin
+from srd.config.rules import ALWAYS, Branch, Leaf, RuleNode, leaves
+
+__all__ = [
+    "ALWAYS",
+    "Algorithm",
+    "Branch",
+    "DecisionRule",
+    "Leaf",
+    "ModelRef",
+    "RuleNode",
+    "leaves",
+]
+
+C = TypeVar("C")
+
+
+class ModelRef(Part, frozen=True, kw_only=True):
+    """A model card and, with `lora_name`, the adapter of it that the backend gets to see."""
+
+    model: Name
+    lora_name: str = ""
+    weight: float = 0.0
+    use_reasoning: bool = False
+    reasoning_description: str = ""
+    reasoning_effort: str = ""
+
+    @property
+    def selected(self) -> str:
+        """The name that the backend receives: the adapter's where one is named."""
+        return self.lora_name or self.model
+
+
+class Algorithm(Part, frozen=True, kw_only=True):
+    """How one of several modelRefs is chosen.
+
+    srd knows `static`; every other type warns and takes the first ref, as upstream does when a
+    selector fails.
+    """
+
+    type: str = ""
+    on_error: str = ""
+    static: Opaque | None = None
+    knn: Opaque | None = None
+    kmeans: Opaque | None = None
+    svm: Opaque | None = None
+    mlp: Opaque | None = None
+    router_dc: Opaque | None = None
+    automix: Opaque | None = None
+    hybrid: Opaque | None = None
+    latency_aware: Opaque | None = None
+    multi_factor: Opaque | None = None
+    prompt: Opaque | None = None
+    confidence: Opaque | None = None
+    ratings: Opaque | None = None
+    remom: Opaque | None = None
+    fusion: Opaque | None = None
+    workflows: Opaque | None = None
+
+
+class DecisionRule(Part, frozen=True, kw_only=True):
+    """One decision. Larger `priority` wins; `tier` > 0 is compared first, ascending."""
+
+    name: Name
+    description: str = ""
+    priority: int = 0
+    tier: NotNegative = 0
+    rules: RuleNode = ALWAYS
+    model_refs: tuple[ModelRef, ...] = msgspec.field(name="modelRefs", default=())
+    algorithm: Algorithm | None = None
+    plugins: tuple[Plugin, ...] = ()
+    annotations: Mapping[str, Word] = {}
+    adaptations: Opaque | None = None
+    candidate_iterations: tuple[Opaque, ...] = msgspec.field(name="candidateIterations", default=())
+    emits: tuple[Opaque, ...] = ()
+    output_contract: str = ""
+    output_contract_spec: Opaque | None = None
+
+    def plugin(self, kind: type[C]) -> C | None:
+        """The configuration of the one plugin whose configuration is of this class, or None."""
+        for plugin in self.plugins:
+            if isinstance(plugin.configuration, kind):
+                return plugin.configuration
+        return None

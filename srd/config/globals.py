@@ -1,0 +1,362 @@
+"""`global`: how the router itself behaves.
+
+Why this file exists: one module per part of the v0.3 document (upstream sections 1.11 to 1.14).
+Blocks of features that srd does not have are typed only as far as needed to see whether they are
+switched on; what is warned about lives in `srd.config.features`.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from srd.config.base import Fraction, Name, NotNegative, Opaque, OpenPart, Part, Positive, Word
+from srd.config.catalog import ModelCatalog
+from srd.config.routing import Strategy
+
+__all__ = [
+    "BatchClassification",
+    "EarlyDecision",
+    "Global",
+    "Limits",
+    "Memo",
+    "ModelCatalog",
+    "Observability",
+    "Router",
+    "Services",
+    "SkipProcessing",
+    "StreamedBody",
+    "Tracing",
+]
+
+
+class Memo(Part, frozen=True, kw_only=True):
+    """Ours: decisions remembered by the hash of a conversation's prefix."""
+
+    enabled: bool = True
+    max_entries: Positive = 65536
+    ttl_seconds: Positive = 3600
+
+
+class EarlyDecision(Part, frozen=True, kw_only=True):
+    """Ours.
+
+    When a body need not be read to its end. Bodies up to `budget_bytes` are decided on complete
+    evidence; `tail_insertion` is for gateways whose routing ignores headers.
+    """
+
+    enabled: bool = True
+    budget_bytes: NotNegative = 65536
+    min_tokens: Positive = 64
+    max_tokens: Positive = 512
+    confidence: Fraction = 0.85
+    budget_ms: Positive = 500
+    max_held_bytes: Positive = 1048576
+    tail_insertion: bool = False
+    assume_auto: bool = True
+    memo: Memo = msgspec.field(default_factory=Memo)
+
+
+class StreamedBody(Part, frozen=True, kw_only=True):
+    """`max_bytes` 0 means no cap, `timeout_sec` 0 no deadline.
+
+    Ours differs from upstream in the defaults: `enabled` is true and the deadline 30 s, so that
+    nothing is a silent no-op.
+    """
+
+    enabled: bool = True
+    max_bytes: NotNegative = 0
+    timeout_sec: NotNegative = 30
+    early_decision: EarlyDecision = msgspec.field(default_factory=EarlyDecision)
+
+
+class SkipProcessing(Part, frozen=True, kw_only=True):
+    """Whether the request header `x-vsr-skip-processing: true` is honoured."""
+
+    enabled: bool = False
+
+
+class Limits(Part, frozen=True, kw_only=True):
+    """Ours: what one process may be asked to hold."""
+
+    max_message_bytes: Positive = 67108864
+    max_streams: Positive = 4096
+    max_held_bytes_total: Positive = 268435456
+    idle_timeout_sec: NotNegative = 60
+
+
+class ModelSelection(OpenPart, frozen=True, kw_only=True):
+    """Upstream's selectors among several modelRefs."""
+
+    enabled: bool = True
+    method: str = ""
+
+
+class Learning(OpenPart, frozen=True, kw_only=True):
+    """Upstream's online adaptation."""
+
+    enabled: bool = False
+
+
+class Router(Part, frozen=True, kw_only=True):
+    """`auto_model_names` replaces the list of names that are routed; `auto_model_name` adds one."""
+
+    config_source: Literal["", "file", "kubernetes"] = ""
+    strategy: Strategy = ""
+    auto_model_name: str = ""
+    auto_model_names: tuple[Name, ...] | None = None
+    include_config_models_in_list: bool = False
+    clear_route_cache: bool = True
+    streamed_body: StreamedBody = msgspec.field(default_factory=StreamedBody)
+    skip_processing: SkipProcessing = msgspec.field(default_factory=SkipProcessing)
+    limits: Limits = msgspec.field(default_factory=Limits)
+    model_selection: ModelSelection | None = None
+    learning: Learning | None = None
+
+
+class SizeRange(Part, frozen=True, kw_only=True):
+    """A labelled range of batch sizes."""
+
+    min: int = 0
+    max: int = 0
+    label: str = ""
+
+
+class BatchMetrics(Part, frozen=True, kw_only=True):
+    """Metrics of upstream's batch API."""
+
+    enabled: bool = True
+    sample_rate: Fraction = 1.0
+    detailed_goroutine_tracking: bool = False
+    high_resolution_timing: bool = False
+    duration_buckets: tuple[float, ...] = ()
+    size_buckets: tuple[float, ...] = ()
+    batch_size_ranges: tuple[SizeRange, ...] = ()
+
+
+class BatchClassification(Part, frozen=True, kw_only=True):
+    """Bounds of the HTTP batch API."""
+
+    max_batch_size: NotNegative = 100
+    concurrency_threshold: NotNegative = 5
+    max_concurrency: NotNegative = 8
+    metrics: BatchMetrics | None = None
+
+
+class Api(Part, frozen=True, kw_only=True):
+    """The HTTP classification API."""
+
+    batch_classification: BatchClassification | None = None
+
+
+class ResponseApi(Part, frozen=True, kw_only=True):
+    """OpenAI Responses translated to chat completions."""
+
+    enabled: bool = True
+    store_backend: str = ""
+    ttl_seconds: NotNegative = 86400
+    max_responses: NotNegative = 1000
+    redis: Opaque | None = None
+
+
+class RouterReplay(OpenPart, frozen=True, kw_only=True):
+    """Recorded routing decisions."""
+
+    enabled: bool = False
+    store_backend: str = ""
+    ttl_seconds: NotNegative = 2592000
+    async_writes: bool = False
+
+
+class StartupStatus(OpenPart, frozen=True, kw_only=True):
+    """Where upstream writes that it has started."""
+
+    store_backend: str = ""
+
+
+class ManagementAuth(Part, frozen=True, kw_only=True):
+    """Tokens of the management API."""
+
+    mode: Literal["", "disabled", "bearer"] = ""
+    tokens: tuple[Opaque, ...] = ()
+    roles: Mapping[str, tuple[str, ...]] = {}
+
+
+class ManagementApi(Part, frozen=True, kw_only=True):
+    """Where the management API listens. srd takes `--admin` instead."""
+
+    bind_address: str = ""
+    port: NotNegative | None = None
+    remote_exposure: bool = False
+    auth: ManagementAuth | None = None
+
+
+class WindowedMetrics(Part, frozen=True, kw_only=True):
+    """Upstream's metrics over sliding windows."""
+
+    enabled: bool = False
+    time_windows: tuple[Word, ...] = ()
+    update_interval: Word = ""
+    model_metrics: bool = False
+    queue_depth_estimation: bool = False
+    max_models: NotNegative = 0
+
+
+class Metrics(Part, frozen=True, kw_only=True):
+    """The Prometheus endpoint."""
+
+    enabled: bool = True
+    windowed_metrics: WindowedMetrics | None = None
+
+
+class TraceExporter(Part, frozen=True, kw_only=True):
+    """Where spans go."""
+
+    type: Literal["", "otlp", "stdout"] = ""
+    endpoint: str = ""
+    insecure: bool = True
+
+
+class TraceSampling(Part, frozen=True, kw_only=True):
+    """Which traces are kept."""
+
+    type: Literal[
+        "", "always_on", "always_off", "probabilistic", "traceidratio", "trace_id_ratio"
+    ] = ""
+    rate: Fraction = 1.0
+
+
+class TraceResource(Part, frozen=True, kw_only=True):
+    """What the service calls itself."""
+
+    service_name: str = "vllm-sr"
+    service_version: Word = "v0.3.0"
+    deployment_environment: str = "development"
+
+
+class Tracing(Part, frozen=True, kw_only=True):
+    """Spans.
+
+    Upstream's default is on with an endpoint of its own; ours is off until an endpoint is named
+    here or by `OTEL_*` (`enabled` None).
+    """
+
+    enabled: bool | None = None
+    provider: str = "opentelemetry"
+    exporter: TraceExporter = msgspec.field(default_factory=TraceExporter)
+    sampling: TraceSampling = msgspec.field(default_factory=TraceSampling)
+    resource: TraceResource = msgspec.field(default_factory=TraceResource)
+
+
+class Observability(Part, frozen=True, kw_only=True):
+    """Metrics and traces."""
+
+    metrics: Metrics = msgspec.field(default_factory=Metrics)
+    tracing: Tracing = msgspec.field(default_factory=Tracing)
+
+
+class AuthzIdentity(Part, frozen=True, kw_only=True):
+    """Headers that say who asks."""
+
+    user_id_header: str = "x-authz-user-id"
+    user_groups_header: str = "x-authz-user-groups"
+
+
+class Authz(Part, frozen=True, kw_only=True):
+    """Upstream API keys per user."""
+
+    fail_open: bool = False
+    identity: AuthzIdentity | None = None
+    providers: tuple[Opaque, ...] = ()
+
+
+class Ratelimit(Part, frozen=True, kw_only=True):
+    """Limits per user, group and model."""
+
+    fail_open: bool = False
+    providers: tuple[Opaque, ...] = ()
+
+
+class Services(Part, frozen=True, kw_only=True):
+    """What runs beside the router."""
+
+    api: Api = msgspec.field(default_factory=Api)
+    response_api: ResponseApi | None = None
+    router_replay: RouterReplay | None = None
+    startup_status: StartupStatus | None = None
+    management_api: ManagementApi | None = None
+    observability: Observability = msgspec.field(default_factory=Observability)
+    authz: Authz | None = None
+    ratelimit: Ratelimit | None = None
+
+
+class Store(OpenPart, frozen=True, kw_only=True):
+    """A store of a feature; only whether it is on matters here."""
+
+    enabled: bool = False
+    backend_type: str = ""
+    embedding_model: str = ""
+
+
+class ResponseCacheStore(OpenPart, frozen=True, kw_only=True):
+    """Where cached answers live."""
+
+    enabled: bool = True
+    backend_type: str = ""
+    similarity_threshold: Fraction | None = None
+    max_entries: NotNegative = 1000
+    ttl_seconds: NotNegative = 3600
+    eviction_policy: Literal["", "fifo", "lru", "lfu"] = ""
+    embedding_model: str = ""
+
+
+class Stores(Part, frozen=True, kw_only=True):
+    """What is kept between requests. `semantic_cache` is upstream's old name of the first."""
+
+    response_cache: ResponseCacheStore | None = None
+    semantic_cache: ResponseCacheStore | None = None
+    memory: Store | None = None
+    vector_store: Store | None = None
+
+
+class ToolsIntegration(OpenPart, frozen=True, kw_only=True):
+    """A database of tools."""
+
+    enabled: bool = False
+    top_k: NotNegative = 3
+    similarity_threshold: Fraction | None = None
+    tools_db_path: str = ""
+    fallback_to_empty: bool = True
+    advanced_filtering: Opaque | None = None
+
+
+class Looper(OpenPart, frozen=True, kw_only=True):
+    """Upstream's multi-call executor.
+
+    `grpc_max_msg_size_mb` is upstream's bound on a gRPC message; ours is
+    `global.router.limits.max_message_bytes`.
+    """
+
+    endpoint: str = ""
+    timeout_seconds: NotNegative | None = None
+    retry_count: NotNegative | None = None
+    headers: Mapping[str, Word] = {}
+    grpc_max_msg_size_mb: NotNegative | None = None
+    max_response_bytes_mb: NotNegative | None = None
+
+
+class Integrations(Part, frozen=True, kw_only=True):
+    """What the router reaches out to."""
+
+    tools: ToolsIntegration | None = None
+    looper: Looper | None = None
+
+
+class Global(Part, frozen=True, kw_only=True):
+    """How the router itself behaves."""
+
+    router: Router = msgspec.field(default_factory=Router)
+    services: Services = msgspec.field(default_factory=Services)
+    stores: Stores = msgspec.field(default_factory=Stores)
+    integrations: Integrations = msgspec.field(default_factory=Integrations)
+    model_catalog: ModelCatalog = msgspec.field(default_factory=ModelCatalog)

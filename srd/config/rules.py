@@ -1,0 +1,95 @@
+"""The rule tree: leaves that name signals, branches that combine them.
+
+Why this file exists: decisions and complexity composers share the same trees (upstream section
+1.7). It must not know what a signal answers; three-valued evaluation lives in `srd.decide`.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, TypeAlias, get_args
+
+from srd.config.base import Name, Part, Word
+
+__all__ = [
+    "ALWAYS",
+    "LEAF_TYPES",
+    "Branch",
+    "Leaf",
+    "LeafType",
+    "Operator",
+    "Predicate",
+    "RuleNode",
+    "leaves",
+]
+
+Operator = Literal["AND", "OR", "NOT"]
+
+LeafType = Literal[
+    "keyword",
+    "embedding",
+    "domain",
+    "fact_check",
+    "user_feedback",
+    "reask",
+    "preference",
+    "language",
+    "context",
+    "structure",
+    "complexity",
+    "modality",
+    "authz",
+    "jailbreak",
+    "pii",
+    "kb",
+    "conversation",
+    "event",
+    "metadata",
+    "classifier",
+    "projection",
+]
+LEAF_TYPES: tuple[str, ...] = get_args(LeafType)
+
+
+class Predicate(Part, frozen=True, kw_only=True):
+    """Bounds that a number must keep, all of those given."""
+
+    gt: float | None = None
+    gte: float | None = None
+    lt: float | None = None
+    lte: float | None = None
+
+
+class Leaf(Part, frozen=True, kw_only=True):
+    """True when the signal `type:name` matches.
+
+    `label`, `predicate` and `on_error` belong to `classifier` leaves only.
+    """
+
+    type: LeafType
+    name: Name
+    label: Word = ""
+    predicate: Predicate | None = None
+    on_error: Literal["", "no_match", "match"] = ""
+
+
+class Branch(Part, frozen=True, kw_only=True):
+    """AND of nothing is true, OR of nothing is false, NOT has exactly one condition."""
+
+    operator: Operator
+    conditions: tuple["RuleNode", ...] = ()
+
+
+RuleNode: TypeAlias = Leaf | Branch
+
+#: The tree of a decision that writes no rules: always true, with confidence 0.
+ALWAYS: RuleNode = Branch(operator="AND", conditions=())
+
+
+def leaves(node: RuleNode) -> Iterator[Leaf]:
+    """Every leaf of the tree, in document order, without recursion."""
+    stack: list[RuleNode] = [node]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Leaf):
+            yield current
+        else:
+            stack.extend(reversed(current.conditions))

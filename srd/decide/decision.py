@@ -1,5 +1,4 @@
-"""The Decision: one frozen value, the only source of the span, the log line, the response headers
-and `srd explain`.
+"""The Decision: one frozen value, the source of span, log line, headers and `srd explain`.
 
 Why this file exists: four renderings that say the same need one thing to render. It must not know
 how a decision was reached, nor how it is written down.

@@ -125,7 +125,9 @@ def encode_mode(mode: ModeOverride) -> bytes:
     )
 
 
-def encode_streamed_body(direction: Direction, data: bytes, end_of_stream: bool) -> bytes:
+def encode_streamed_body(
+    direction: Direction, data: bytes | memoryview, end_of_stream: bool
+) -> bytes:
     """One piece of a body in FULL_DUPLEX_STREAMED. Copies `data` once.
 
     Four nested messages, each announcing its length: written inside out in one join.

@@ -1,0 +1,151 @@
+"""One gRPC call as its handler sees it: bytes in, bytes out.
+
+Why this file exists: the server hands out raw messages, so that the codec decides what is decoded
+and when. It must not know which method is called nor what a message contains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+from grpclib.metadata import encode_grpc_message
+from h2.exceptions import ProtocolError as H2ProtocolError
+
+from srd.daemon.grpc_messages import ACCEPTED_ENCODINGS, frame_message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from srd.daemon.grpc_connection import ServerStream
+
+__all__ = ["GRPCError", "ProcessStream", "Status", "StreamClosedError"]
+
+_INITIAL = [
+    (":status", "200"),
+    ("content-type", "application/grpc"),
+    ("grpc-accept-encoding", ACCEPTED_ENCODINGS),
+]
+
+
+class StreamClosedError(Exception):
+    """The stream cannot carry anything more: the peer reset it, or it was ended here.
+
+    The task that the server started for the handler is cancelled in the first case; other tasks
+    that send see this error. It is a normal end, not a fault.
+    """
+
+
+class ProcessStream:
+    """The stream of one call.
+
+    `recv` by one task, `send` by any number: a message is never mixed with another one.
+    Cancellation of the handler (CancelledError) means that the peer is gone.
+    """
+
+    def __init__(self, stream: ServerStream, headers: Sequence[tuple[str, str]]) -> None:
+        self._stream = stream
+        self._headers = headers
+        self._sending = asyncio.Lock()
+        self._started = False
+        self.ended = False
+
+    def __repr__(self) -> str:
+        state = "ended" if self.ended else "open"
+        return f"<ProcessStream {self._stream.id} {state} from {self.peer} {self._stream.buffer}>"
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The call's metadata, undecoded (a -bin value is base64); of duplicates the last."""
+        return {name: value for name, value in self._headers if not name.startswith(":")}
+
+    @property
+    def peer(self) -> str:
+        """The peer's address: host:port, or unix: with its path (empty when unnamed)."""
+        name = self._stream._transport.get_extra_info("peername")
+        if isinstance(name, tuple):
+            host = f"[{name[0]}]" if ":" in name[0] else name[0]
+            return f"{host}:{name[1]}"
+        return f"unix:{name or ''}"
+
+    async def start(self) -> None:
+        """Send the initial metadata; once, before any message."""
+        if not self._started:
+            self._started = True
+            await self._send_headers(_INITIAL)
+
+    async def recv(self) -> bytes | None:
+        """The next message, None when the peer has half-closed.
+
+        GRPCError for a message that is too large, cut or wrongly compressed: let it pass, the
+        server ends the stream with its status.
+        """
+        return await self._stream.buffer.read()
+
+    async def send(self, message: bytes) -> None:
+        """Send one message; waits while the peer does not read.
+
+        StreamClosedError when the peer is gone.
+        """
+        async with self._sending:
+            if self.ended or self._stream.terminated:
+                raise StreamClosedError(f"stream {self._stream.id} is closed")
+            try:
+                await self._send_data(frame_message(message))
+            except H2ProtocolError as error:
+                raise StreamClosedError(f"stream {self._stream.id} is closed") from error
+
+    async def _send_data(self, data: bytes) -> None:
+        stream = self._stream
+        h2, number = stream._h2_connection, stream.number
+        position = 0
+        while position < len(data):
+            await stream.connection.write_ready.wait()
+            if stream.terminated:
+                raise StreamClosedError(f"stream {stream.id} is closed")
+            window = min(h2.local_flow_control_window(number), h2.max_outbound_frame_size)
+            if window <= 0:
+                stream.window_updated.clear()
+                await stream.window_updated.wait()
+                continue
+            h2.send_data(number, data[position : position + window])
+            stream.connection.flush()
+            position += window
+
+    async def refuse(self, http_status: str) -> None:
+        """Answer what is no gRPC call with a bare HTTP status."""
+        self.ended = True
+        await self._send_headers([(":status", http_status)], end_stream=True)
+        if self._stream.closable:
+            self._stream.reset_nowait()
+
+    async def end(self, status: Status = Status.OK, message: str = "") -> None:
+        """End the call with a status; once, later calls do nothing.
+
+        Never fails: a peer that is gone needs no status.
+        """
+        if self.ended or self._stream.terminated:
+            return
+        self.ended = True
+        trailers = [] if self._started else _INITIAL[:2]
+        trailers = [*trailers, ("grpc-status", str(status.value))]
+        if message:
+            trailers.append(("grpc-message", encode_grpc_message(message)))
+        try:
+            async with self._sending:
+                await self._send_headers(trailers, end_stream=True)
+            if self._stream.closable:
+                # The peer may still be sending: tell it that nobody reads (RFC 9113, 8.1).
+                self._stream.reset_nowait()
+        except StreamClosedError:
+            pass
+
+    async def _send_headers(
+        self, headers: Sequence[tuple[str, str]], *, end_stream: bool = False
+    ) -> None:
+        try:
+            await self._stream.send_headers(list(headers), end_stream=end_stream)
+        except H2ProtocolError as error:
+            raise StreamClosedError(f"stream {self._stream.id} is closed") from error

@@ -4,13 +4,11 @@ Why this file exists: every signal type, the decision engine and the renderings 
 values. It must not know where evidence comes from (body, gateway, clock), nor who asks.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from srd.classify.api import Scores
 
@@ -24,7 +22,7 @@ class Truth(enum.Enum):
     FALSE = "false"
     UNKNOWN = "unknown"
 
-    def __invert__(self) -> Truth:
+    def __invert__(self) -> Self:
         """Kleene negation; UNKNOWN stays UNKNOWN."""
         if self is Truth.UNKNOWN:
             return self
@@ -61,18 +59,20 @@ class MessageFacts:
     has_assistant_text: bool = False
     text_bytes: int = 0
     structured_bytes: int = 0
+    last_role: str = ""  # role of the last message: "tool" while a tool loop is under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything a signal may look at, at one moment of the upload.
 
-    `text` is the evaluation text: the last user message when `whole`, else the deterministic
-    prefix (srd.body.prompt windows) of the first one. `settled`: no scope-window signal may
-    stay UNKNOWN for want of text (window full, message ended, budget spent, or whole).
-    `whole`: the body has ended, so scope-full signals must answer. `forced`: nobody waits any
-    longer; UNKNOWN readings then count as FALSE in the engine. `scores` is the classifier's
-    answer for exactly `text`, or None while it is out.
+    `text` is the evaluation text: the last user message when `whole`, else the deterministic prefix
+    (srd.body.prompt windows) of the first one. `settled`: no scope-window signal may stay UNKNOWN
+    for want of text (window full, message ended, budget spent, or whole). `whole`: the body has
+    ended, so scope-full signals must answer. `forced`: nobody waits any longer; UNKNOWN readings
+    then count as FALSE in the engine. `scores` is the classifier's answer for exactly `text`, or
+    None while it is out; `history_scores` likewise for `history_text`, asked for only where
+    `SignalSet.history_heads` names heads.
     """
 
     text: str = ""
@@ -80,6 +80,7 @@ class Evidence:
     whole: bool = False
     forced: bool = False
     scores: Scores | None = None
+    history_scores: Scores | None = None
     prior_user: tuple[str, ...] = ()
     non_user: tuple[str, ...] = ()
     facts: MessageFacts = MessageFacts()
@@ -91,17 +92,31 @@ class Evidence:
 class Signal(Protocol):
     """One configured rule of one signal type.
 
-    Properties: `type` and `name` as in the document (a decision leaf is `type:name`), `scope`,
-    and `heads`, the classifier heads it needs ("domain", "jailbreak", "pii", "embedding").
-    `read` is pure, O(len(text)) and never raises on any text.
+    Properties: `type` and `name` as in the document (a decision leaf is `type:name`), `scope`, and
+    `heads`, the classifier heads it needs ("domain", "jailbreak", "pii", "embedding"). `read` is
+    pure, O(len(text)) and never raises on any text.
     """
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """The leaf type: "keyword", "domain", ..."""
+        ...
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name that a leaf writes."""
+        ...
+
     @property
-    def scope(self) -> Scope: ...
+    def scope(self) -> Scope:
+        """How much of the body it needs."""
+        ...
+
     @property
-    def heads(self) -> frozenset[str]: ...
-    def read(self, evidence: Evidence) -> Reading: ...
+    def heads(self) -> frozenset[str]:
+        """The classifier heads it reads."""
+        ...
+
+    def read(self, evidence: Evidence) -> Reading:
+        """What it says of this evidence."""
+        ...

@@ -1,0 +1,156 @@
+"""`domain`: the subject of a prompt, by the domain head or by examples.
+
+Why this file exists: a classifier's labels become the document's names here (`mmlu_categories`),
+and here it is said how sure a label must be. It must not know how probabilities are made.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from srd.config.signals import DomainRule
+from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.signals.prototypes import PrototypeBank
+from srd.signals.readings import FALSE, is_blank, is_final, is_open, yes_or_no
+
+Mode = Literal["top", "entropy"]
+
+#: Normalized entropy under which a distribution is sure of its top label (upstream section 3.4).
+SURE_ENTROPY = 0.4
+
+
+class Category(NamedTuple):
+    """The top label whatever the threshold, its probability, and its lead over the second."""
+
+    label: str
+    confidence: float
+    margin: float
+
+
+def top_category(probabilities: Mapping[str, float] | None) -> Category | None:
+    """The most probable label, ties broken by name; None without probabilities."""
+    if not probabilities:
+        return None
+    ranked = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
+    second = ranked[1][1] if len(ranked) > 1 else 0.0
+    label, confidence = ranked[0]
+    return Category(label, confidence, confidence - second)
+
+
+def normalized_entropy(probabilities: Iterable[float]) -> float:
+    """Shannon entropy over its maximum: 0 is certain, 1 is uniform."""
+    values = list(probabilities)
+    if len(values) < 2:
+        return 0.0
+    return -sum(p * math.log(p) for p in values if p > 0) / math.log(len(values))
+
+
+@dataclass(frozen=True, slots=True)
+class DomainPolicy:
+    """Which labels of a distribution count as matched.
+
+    `top` (the default, and what upstream's default model does): the top label when its probability
+    reaches `threshold`, else nothing, or `fallback` where the document names one. `entropy`
+    (upstream's rule for models that give full probabilities): the top label when the normalized
+    entropy is under .4, else every label that reaches the threshold. With one label at a time, two
+    domain decisions of equal priority never tie.
+
+    Before the window is full, an answer needs a top probability of `early_confidence`.
+    """
+
+    threshold: float = 0.5
+    early_confidence: float = 0.85
+    fallback: str = ""
+    mode: Mode = "top"
+
+    def matched(self, probabilities: Mapping[str, float]) -> dict[str, float]:
+        """Lower-cased label -> probability, for labels that count."""
+        top = top_category(probabilities)
+        if top is None:
+            return {}
+        if self.mode == "entropy":
+            if normalized_entropy(probabilities.values()) < SURE_ENTROPY:
+                return {top.label.lower(): top.confidence}
+            return {k.lower(): p for k, p in probabilities.items() if p >= self.threshold}
+        if top.confidence >= self.threshold:
+            return {top.label.lower(): top.confidence}
+        return {self.fallback.lower(): top.confidence} if self.fallback else {}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DomainSignal:
+    """A declared domain that stands for one or more labels of the classifier."""
+
+    name: str
+    scope: Scope
+    labels: frozenset[str]  # lower case
+    policy: DomainPolicy
+    type: str = "domain"
+    heads: frozenset[str] = frozenset({"domain"})
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`confidence` is the matched label's probability, `score` the best among our labels."""
+        if not is_open(self.scope, evidence):
+            return UNKNOWN
+        if is_blank(self.scope, evidence):
+            return FALSE
+        probabilities = evidence.scores.domain if evidence.scores else None
+        top = top_category(probabilities)
+        if probabilities is None or top is None:
+            return UNKNOWN
+        if not is_final(self.scope, evidence) and top.confidence < self.policy.early_confidence:
+            return UNKNOWN
+        ours = max((p for k, p in probabilities.items() if k.lower() in self.labels), default=0.0)
+        matched = self.policy.matched(probabilities)
+        mine = [(p, label) for label, p in matched.items() if label in self.labels]
+        if not mine:
+            return Reading(Truth.FALSE, 1.0, ours)
+        confidence, label = max(mine)
+        return Reading(Truth.TRUE, confidence, ours, label)
+
+    def __repr__(self) -> str:
+        return f"<domain:{self.name} = {'|'.join(sorted(self.labels)) or 'no label'}>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExampleDomainSignal:
+    """A category without training: near enough to the rule's examples and description.
+
+    Similarity is no probability, so it answers only when the window is full.
+    """
+
+    name: str
+    scope: Scope
+    bank: PrototypeBank
+    threshold: float
+    type: str = "domain"
+    heads: frozenset[str] = frozenset({"embedding"})
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`confidence` and `score` are the prototype score."""
+        if not is_final(self.scope, evidence):
+            return UNKNOWN
+        if is_blank(self.scope, evidence):
+            return FALSE
+        embedding = evidence.scores.embedding if evidence.scores else None
+        score = self.bank.score(embedding)
+        if score is None:
+            return UNKNOWN
+        return yes_or_no(score >= self.threshold, min(1.0, max(0.0, score)), score, self.name)
+
+    def __repr__(self) -> str:
+        return f"<domain:{self.name} near {self.bank!r}>"
+
+
+def labels_of(rule: DomainRule, rules: Sequence[DomainRule]) -> frozenset[str]:
+    """The classifier's labels, lower case, that the rule stands for.
+
+    Its `mmlu_categories`, and its own name unless another rule claims that label (upstream section
+    1.16).
+    """
+    own = {label.lower() for label in rule.mmlu_categories}
+    claimed = {label.lower() for other in rules for label in other.mmlu_categories}
+    if rule.name.lower() not in claimed:
+        own.add(rule.name.lower())
+    return frozenset(own)

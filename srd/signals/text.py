@@ -1,0 +1,76 @@
+"""What several signals need to know about a piece of text, and nothing about signals.
+
+Why this file exists: prompts arrive with lone surrogates, half words at a window's edge and
+megabytes of one letter. The answers to those are given once. It must not know who asks.
+"""
+
+import re
+import string
+import unicodedata
+
+ASCII_WORD = string.ascii_letters + string.digits + "_"
+
+#: Matchers that work word by word in Python look at no more than this much of a text: they cost
+#: about a microsecond a word, where RE2 costs a nanosecond a byte.
+MAX_CHARS = 262_144
+
+#: ... and compare no more than this many different words of it, the first ones.
+MAX_WORDS = 8_192
+
+#: Insides of regular expression classes.
+HAN_CLASS = (
+    "\u2e80-\u2fd5\u3005\u3007\u3021-\u3029\u3038-\u303b"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufad9\U00020000-\U000323af"
+)
+CJK_CLASS = HAN_CLASS + "\u1100-\u11ff\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7a3"
+_HAN = re.compile(f"[{HAN_CLASS}]")
+_CJK = re.compile(f"[{CJK_CLASS}]")
+
+_MARKS = re.compile("[\u0300-\u036f]+")
+
+_EXCERPT = 2048
+_HEAD = 682
+_TAIL = 684
+
+
+def utf8(text: str) -> bytes:
+    """The text as UTF-8; a lone surrogate becomes U+FFFD, as in upstream's JSON decoder."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def before_last_word(text: str) -> str:
+    """The text without the ASCII word that it ends in.
+
+    What a pattern without end assertions finds in there, it also finds in every continuation of the
+    text: "think" at the edge may still become "thinking".
+    """
+    return text.rstrip(ASCII_WORD)
+
+
+def excerpt(text: str) -> str:
+    """At most 2048 characters: head, middle and tail of a longer text (upstream section 1.16)."""
+    if len(text) <= _EXCERPT:
+        return text
+    middle = (len(text) - _HEAD) // 2
+    return "\n".join((text[:_HEAD], text[middle : middle + _HEAD], text[-_TAIL:]))
+
+
+def plain(text: str) -> str:
+    """Lower case without accents: "Café" -> "cafe". Marks of other scripts stay."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = _MARKS.sub("", decomposed)
+    return text.lower()
+
+
+def is_han(char: str) -> bool:
+    """True for a character of the Han script."""
+    return _HAN.match(char) is not None
+
+
+def is_cjk(char: str) -> bool:
+    """True for a character that is a text unit of its own: Han, kana, Hangul."""
+    return _CJK.match(char) is not None

@@ -1,0 +1,161 @@
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from srd.config.signals import KeywordRule
+from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.keyword import KeywordSignal, compile_keyword
+from srd.signals.readings import RuleError
+
+Moment = Callable[..., Evidence]
+
+
+def keyword(*keywords: str, scope: Scope = "window", **more: Any) -> KeywordSignal:
+    rule = {"name": "rule", "operator": "OR", "keywords": keywords} | more
+    return compile_keyword(msgspec.convert(rule, KeywordRule), scope)
+
+
+@pytest.mark.parametrize(
+    ("operator", "text", "value"),
+    [
+        ("OR", "a then b", Truth.TRUE),
+        ("OR", "only b", Truth.TRUE),
+        ("OR", "neither", Truth.FALSE),
+        ("AND", "a then b", Truth.TRUE),
+        ("AND", "only b", Truth.FALSE),
+        ("NOR", "only b", Truth.FALSE),
+        ("NOR", "neither", Truth.TRUE),
+    ],
+)
+def test_operators_at_the_end(whole: Moment, operator: str, text: str, value: Truth) -> None:
+    reading = keyword("a", "b", operator=operator).read(whole(text))
+    assert reading.value is value
+    assert reading.confidence == 1.0
+
+
+@pytest.mark.parametrize(
+    ("operator", "text", "value"),
+    [
+        ("OR", "a, and", Truth.TRUE),
+        ("OR", "neither, and", Truth.UNKNOWN),
+        ("AND", "a, b, and", Truth.TRUE),
+        ("AND", "a, and", Truth.UNKNOWN),
+        ("NOR", "a, and", Truth.FALSE),
+        ("NOR", "neither, and", Truth.UNKNOWN),
+    ],
+)
+def test_operators_while_text_is_still_coming(
+    early: Moment, operator: str, text: str, value: Truth
+) -> None:
+    assert keyword("a", "b", operator=operator).read(early(text)).value is value
+
+
+def test_a_full_window_settles_it(settled: Moment) -> None:
+    assert keyword("a").read(settled("neither")).value is Truth.FALSE
+    assert keyword("a", operator="NOR").read(settled("neither")).value is Truth.TRUE
+    assert keyword("a").read(settled("ends in a")).value is Truth.TRUE
+
+
+def test_scope_full_says_nothing_before_the_body_has_ended(
+    early: Moment, settled: Moment, whole: Moment
+) -> None:
+    signal = keyword("a", scope="full")
+    assert signal.read(early("a a a")).value is Truth.UNKNOWN
+    assert signal.read(settled("a a a")).value is Truth.UNKNOWN
+    assert signal.read(whole("a a a")).value is Truth.TRUE
+
+
+@pytest.mark.parametrize(
+    ("operator", "value"), [("OR", Truth.FALSE), ("AND", Truth.TRUE), ("NOR", Truth.TRUE)]
+)
+def test_no_keywords_are_the_empty_or_and_and_nor(
+    whole: Moment, operator: str, value: Truth
+) -> None:
+    assert keyword(operator=operator).read(whole("text")).value is value
+
+
+def test_the_reading_names_what_matched_and_the_share(whole: Moment) -> None:
+    reading = keyword("Think", "asap", "now", "later").read(whole("THINK now"))
+    assert reading.detail == "Think, now"
+    assert reading.score == 0.5
+
+
+def test_a_long_list_of_matches_is_shortened(whole: Moment) -> None:
+    words = [f"w{i}" for i in range(12)]
+    assert keyword(*words).read(whole(" ".join(words))).detail.endswith("w7 and 4 more")
+
+
+def test_a_fuzzy_match_is_marked(whole: Moment) -> None:
+    signal = keyword("urgent", "asap", fuzzy_match=True)
+    reading = signal.read(whole("urgnt and asap"))
+    assert reading.detail == "urgent (fuzzy), asap"
+    assert keyword("urgent").read(whole("urgnt")).value is Truth.FALSE
+
+
+def test_the_fuzzy_threshold_is_the_most_edits(whole: Moment) -> None:
+    assert (
+        keyword("urgent", fuzzy_match=True, fuzzy_threshold=1).read(whole("urgnet")).value
+        is Truth.FALSE
+    )
+    # upstream: 0 means the default, 2
+    assert (
+        keyword("urgent", fuzzy_match=True, fuzzy_threshold=0).read(whole("urgnet")).value
+        is Truth.TRUE
+    )
+
+
+@pytest.mark.parametrize("method", ["bm25", "ngram"])
+def test_fuzzy_match_means_nothing_to_other_methods(method: str) -> None:
+    assert keyword("urgent", method=method, fuzzy_match=True).fuzzy is None
+
+
+@pytest.mark.parametrize(
+    ("method", "text", "value"),
+    [
+        ("", "debugging", Truth.FALSE),
+        ("regex", "debugging", Truth.TRUE),
+        ("bm25", "debugging", Truth.TRUE),
+        ("ngram", "debugging", Truth.TRUE),
+        ("bm25", "debate", Truth.FALSE),
+        ("ngram", "dbug", Truth.TRUE),
+    ],
+)
+def test_methods_find_different_forms(whole: Moment, method: str, text: str, value: Truth) -> None:
+    assert keyword("debug", method=method).read(whole(text)).value is value
+
+
+def test_case_sensitive_keywords(whole: Moment) -> None:
+    assert keyword("US", case_sensitive=True).read(whole("tell us")).value is Truth.FALSE
+    assert keyword("US", case_sensitive=True).read(whole("the US.")).value is Truth.TRUE
+
+
+def test_a_bad_pattern_is_refused_at_compile_time() -> None:
+    with pytest.raises(RuleError, match="RE2 refuses"):
+        keyword("a(?!b)", method="regex")
+
+
+@pytest.mark.parametrize("method", ["", "regex", "bm25", "ngram"])
+@pytest.mark.parametrize(
+    "text", ["", "\ud800", "\0", "a" * 1_000_000, "a " * 200_000, "\u202e" * 1000, "𝕒" * 50_000]
+)
+def test_no_text_makes_a_rule_raise(whole: Moment, method: str, text: str) -> None:
+    signal = keyword("zebra", "crossing", method=method, fuzzy_match=True)
+    assert signal.read(whole(text)).value is Truth.FALSE
+
+
+@pytest.mark.parametrize("operator", ["OR", "AND", "NOR"])
+@pytest.mark.parametrize("method", ["", "bm25", "ngram"])
+def test_an_early_answer_is_never_taken_back(
+    early: Moment, whole: Moment, operator: str, method: str
+) -> None:
+    text = "We think, urgently rethinking what thinkers thought; debug the bugs now. think "
+    signal = keyword("think", "debug", operator=operator, method=method, fuzzy_match=True)
+    final = signal.read(whole(text)).value
+    for end in range(len(text)):
+        assert signal.read(early(text[:end])).value in (Truth.UNKNOWN, final)
+
+
+def test_the_repr_says_what_it_is() -> None:
+    assert repr(keyword("a", "b")) == "<keyword:rule OR of 2 <LiteralSet of 2>>"

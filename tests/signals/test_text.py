@@ -1,0 +1,66 @@
+import pytest
+
+from srd.signals.text import before_last_word, excerpt, is_cjk, is_han, plain, utf8
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded"),
+    [
+        ("plain", b"plain"),
+        ("é", "é".encode()),
+        ("a\ud800b", "a\ufffdb".encode()),
+        ("\udc00\ud83d", "\ufffd\ufffd".encode()),
+        ("\ud83d\ude00", "\U0001f600".encode()),  # a pair that a decoder left apart
+    ],
+)
+def test_lone_surrogates_become_replacement_characters(text: str, encoded: bytes) -> None:
+    assert utf8(text) == encoded
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("stop and think", "stop and "),
+        ("stop and think.", "stop and think."),
+        ("onegiantword", ""),
+        ("", ""),
+        ("c++", "c++"),
+        ("naïve", "naï"),
+    ],
+)
+def test_the_last_ascii_word_is_left_out(text: str, kept: str) -> None:
+    assert before_last_word(text) == kept
+
+
+def test_a_short_text_is_its_own_excerpt() -> None:
+    assert excerpt("x" * 2048) == "x" * 2048
+
+
+def test_a_long_text_is_cut_to_head_middle_and_tail() -> None:
+    text = "h" * 5000 + "m" * 5000 + "t" * 5000
+    assert excerpt(text) == "\n".join(("h" * 682, "m" * 682, "t" * 684))
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [("Café", "cafe"), ("ÉCOLE", "ecole"), ("ﬁle", "file"), ("Привет", "привет"), ("", "")],
+)
+def test_plain_text_has_no_case_and_no_accents(text: str, folded: str) -> None:
+    assert plain(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("char", "han", "cjk"),
+    [
+        ("字", True, True),
+        ("々", True, True),
+        ("\U00020000", True, True),
+        ("か", False, True),
+        ("한", False, True),
+        ("a", False, False),
+        ("。", False, False),
+        ("😀", False, False),
+    ],
+)
+def test_scripts_are_told_apart(char: str, han: bool, cjk: bool) -> None:
+    assert (is_han(char), is_cjk(char)) == (han, cjk)

@@ -8,6 +8,7 @@ know what a message means.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from srd.wire.messages import Headers, Phase, ProtocolConfig, Request
@@ -59,7 +60,11 @@ def _decode_request(data: bytes) -> Request:
     observed = has_attributes = False
     pos, end = 0, len(data)
     while pos < end:
-        tag, pos = read_tag(data, pos)
+        tag = data[pos]
+        if 7 < tag < 0x80:  # every field that we know
+            pos += 1
+        else:
+            tag, pos = read_tag(data, pos)
         member = _PHASES.get(tag)
         if member is not None:
             start, pos = read_span(data, pos, end)
@@ -114,7 +119,7 @@ def _http_body(data: bytes, pos: int, end: int) -> _Content:
         tag, pos = read_tag(data, pos)
         if tag == _BODY:
             start, pos = read_span(data, pos, end)
-            body = data[start:pos]
+            body = data[start:pos]  # the one copy
         elif tag == _BODY_END:
             number, pos = read_varint(data, pos)
             end_of_stream = number != 0
@@ -153,6 +158,22 @@ def _header_message(data: bytes, pos: int, end: int, end_tag: int) -> _Content:
 
 def _header_map(data: bytes, pos: int, end: int, into: list[tuple[str, bytes]]) -> None:
     while pos < end:
+        # Nearly every header: entry, name and raw value, each announcing less than 128 bytes,
+        # nothing else. The sums below hold only then, so one comparison proves all lengths.
+        start = pos + 2
+        stop = start + data[pos + 1]
+        if data[pos] == _KEY and stop <= end and stop - start > 3 and data[start] == _KEY:
+            name_stop = start + 2 + data[start + 1]
+            value_start = name_stop + 2
+            if (
+                stop - start < 0x80
+                and value_start <= stop
+                and data[name_stop] == _RAW_VALUE
+                and value_start + data[name_stop + 1] == stop
+            ):
+                into.append((_name(data[start + 2 : name_stop]), data[value_start:stop]))
+                pos = stop
+                continue
         tag, pos = read_tag(data, pos)
         if tag == _KEY:  # repeated HeaderValue headers = 1
             start, pos = read_span(data, pos, end)
@@ -166,16 +187,11 @@ def _header_map(data: bytes, pos: int, end: int, into: list[tuple[str, bytes]]) 
 def _header_value(data: bytes, pos: int, end: int) -> tuple[str, bytes]:
     key, value, raw = "", b"", b""
     while pos < end:
-        tag = data[pos]
-        length = data[pos + 1]
-        if length < 0x80 and pos + 2 + length <= end and tag in (_KEY, _VALUE, _RAW_VALUE):
-            start, pos = pos + 2, pos + 2 + length  # the shape of nearly every header
-        else:
-            tag, pos = read_tag(data, pos)
-            if tag not in (_KEY, _VALUE, _RAW_VALUE):
-                pos = skip(data, pos, end, tag)
-                continue
-            start, pos = read_span(data, pos, end)
+        tag, pos = read_tag(data, pos)
+        if tag not in (_KEY, _VALUE, _RAW_VALUE):
+            pos = skip(data, pos, end, tag)
+            continue
+        start, pos = read_span(data, pos, end)
         if tag == _RAW_VALUE:
             raw = data[start:pos]
         elif tag == _KEY:
@@ -186,6 +202,12 @@ def _header_value(data: bytes, pos: int, end: int) -> tuple[str, bytes]:
     if pos != end:
         raise WireError("header is truncated")
     return key, raw or value
+
+
+@functools.lru_cache(maxsize=4096)
+def _name(raw: bytes) -> str:
+    """A header's name; the same few dozen come with every request."""
+    return decode_utf8(raw, "header name").lower()
 
 
 def _protocol_config(data: bytes) -> ProtocolConfig:

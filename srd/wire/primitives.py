@@ -51,6 +51,8 @@ def read_tag(data: bytes, pos: int) -> tuple[int, int]:
 def read_span(data: bytes, pos: int, end: int) -> tuple[int, int]:
     """Start and stop of the length-delimited value whose length stands at `pos`."""
     length, start = read_varint(data, pos)
+    if start - pos > 5:
+        raise WireError("length written in more than five bytes")
     stop = start + length
     if stop > end:
         raise WireError(f"{length} bytes announced, {max(end - start, 0)} left in the message")

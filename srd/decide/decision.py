@@ -59,9 +59,12 @@ class Decision:
     name: str | None = None
     base_model: str = ""
     upstream_model: str = ""  # provider_model_id where the document names one, else == model
-    category: str | None = None
+    category: str | None = None  # the first matched domain leaf's name
+    label: str | None = None  # the classifier's top label, whatever the thresholds
+    label_confidence: float = 0.0
     confidence: float = 0.0
-    margin: float | None = None
+    margin: float | None = None  # the winner's confidence minus the next matching decision's
+    runner_up: str | None = None
     algorithm: str = ""
     reasoning: Reasoning | None = None
     matched: tuple[str, ...] = ()  # "domain:math"

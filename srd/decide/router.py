@@ -1,0 +1,161 @@
+"""From a verdict to the one Decision: what serving, classify and explain share.
+
+Why this file exists: there is one way from readings to a Decision, whoever asks. It must not know
+where readings come from, how a body is read or edited, nor the clock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from srd.body.rewrite import Rewrite
+from srd.decide.decision import Basis, Decision, SignalFact
+from srd.decide.engine import Engine, Final
+from srd.decide.models import ModelChoice, choose, named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from srd.classify.api import Scores
+    from srd.config import Document
+    from srd.signals.base import Reading, Signal
+
+_DOMAIN = "domain:"
+
+
+class SignalList(Protocol):
+    """What the router wants to know of the compiled signals: which leaves they answer."""
+
+    @property
+    def signals(self) -> Sequence[Signal]:
+        """The signals; one answers the leaf `type:name`."""
+        ...
+
+
+class Router:
+    """The routing half of one configuration. Immutable; shared by all exchanges.
+
+    Without `signals` every leaf counts as answerable; with them, leaves that no signal answers
+    never match and never block.
+    """
+
+    def __init__(self, document: Document, signals: SignalList | None = None) -> None:
+        self.document = document
+        answered = None
+        if signals is not None:
+            answered = frozenset(f"{signal.type}:{signal.name}" for signal in signals.signals)
+        self.engine = Engine(document, answered=answered)
+        self._auto = document.auto_names()
+        self._known = document.known_models()
+
+    def __repr__(self) -> str:
+        return f"<Router {self.engine!r} default={self.document.default_model or '-'}>"
+
+    def is_auto(self, name: str) -> bool:
+        """True for the names that are routed; compared exactly (upstream section 1.9)."""
+        return name in self._auto
+
+    def is_known(self, name: str) -> bool:
+        """True for the model and adapter names that a client may ask for."""
+        return name in self._known
+
+    def conclude(
+        self,
+        verdict: Final,
+        *,
+        basis: Basis,
+        requested_model: str | None = None,
+        readings: Mapping[str, Reading] | None = None,
+        scores: Scores | None = None,
+        seed: bytes = b"",
+    ) -> Decision:
+        """The Decision of a verdict; its `model` is "" when the document offers none.
+
+        `seed` spreads weighted choices and must be a function of the evidence alone. Bytes read
+        and held are the caller's to add.
+        """
+        choice = choose(verdict.rule, self.document, seed=seed)
+        label, label_confidence = _top(scores)
+        return Decision(
+            model=choice.model,
+            requested_model=requested_model,
+            basis=basis,
+            name=None if verdict.rule is None else verdict.rule.name,
+            base_model=choice.base_model,
+            upstream_model=choice.upstream_model,
+            category=_category(verdict.matched),
+            label=label,
+            label_confidence=label_confidence,
+            confidence=verdict.confidence,
+            margin=verdict.margin,
+            runner_up=verdict.runner_up,
+            algorithm=choice.algorithm,
+            reasoning=choice.reasoning,
+            matched=verdict.matched,
+            signals=_facts(readings or {}),
+            stage="" if scores is None else scores.stage,
+            tokens_read=0 if scores is None else scores.tokens,
+        )
+
+    def explicit(self, model: str) -> Decision:
+        """The client named a known model: it is taken at its word, and nothing else is asked."""
+        return _bare(named(model, self.document), Basis.EXPLICIT, model)
+
+    def fallback(self, reason: str, *, requested_model: str | None = None) -> Decision:
+        """The default model, because `reason` made a decision impossible."""
+        choice = named(self.document.default_model, self.document)
+        return _bare(choice, Basis.FALLBACK, requested_model, reason)
+
+    def tail_rewrite(self) -> Rewrite:
+        """Which edits may still follow when only the body's end decides.
+
+        Any routed name may be replaced, by a model that is not known yet.
+        """
+        return Rewrite(replaceable=self._auto)
+
+
+def _bare(
+    choice: ModelChoice, basis: Basis, requested_model: str | None, reason: str = ""
+) -> Decision:
+    return Decision(
+        model=choice.model,
+        requested_model=requested_model,
+        basis=basis,
+        base_model=choice.base_model,
+        upstream_model=choice.upstream_model,
+        algorithm=choice.algorithm,
+        fallback_reason=reason,
+    )
+
+
+def _category(matched: Sequence[str]) -> str | None:
+    """The name part of the first matched domain leaf (upstream section 1.7)."""
+    for key in matched:
+        if key.startswith(_DOMAIN):
+            return key[len(_DOMAIN) :]
+    return None
+
+
+def _top(scores: Scores | None) -> tuple[str | None, float]:
+    """The label with the highest probability; the first of equals."""
+    if scores is None or not scores.domain:
+        return None, 0.0
+    # max() keeps the first of equals, and the mapping is in the model's order.
+    return max(scores.domain.items(), key=lambda item: item[1])
+
+
+def _facts(readings: Mapping[str, Reading]) -> tuple[SignalFact, ...]:
+    found = []
+    for key, reading in readings.items():
+        kind, _, name = key.partition(":")
+        found.append(
+            SignalFact(
+                type=kind,
+                name=name,
+                value=reading.value.value,
+                confidence=reading.confidence,
+                score=reading.score,
+                detail=reading.detail,
+            )
+        )
+    return tuple(found)

@@ -13,13 +13,26 @@ from srd.config.document import Document
 from srd.config.problems import Problems, join, quote
 from srd.config.signals import SIGNAL_KEYS
 
-__all__ = ["EVALUATED_PLUGINS", "EVALUATED_SIGNALS", "KEYWORD_METHODS", "warn_of_missing"]
+__all__ = ["EVALUATED_PLUGINS", "EVALUATED_SIGNALS", "warn_of_missing"]
 
 #: Leaf types that srd evaluates; a leaf of any other type never matches.
-EVALUATED_SIGNALS = frozenset(("keyword", "domain"))
-
-#: Keyword methods that srd evaluates; "" is literals with word boundaries.
-KEYWORD_METHODS = frozenset(("", "regex"))
+EVALUATED_SIGNALS = frozenset(
+    (
+        "keyword",
+        "domain",
+        "embedding",
+        "complexity",
+        "language",
+        "context",
+        "structure",
+        "conversation",
+        "event",
+        "metadata",
+        "jailbreak",
+        "pii",
+        "authz",
+    )
+)
 
 #: Plugin types that srd carries out; any other does nothing.
 EVALUATED_PLUGINS = frozenset(
@@ -62,16 +75,10 @@ def _signals(document: Document, problems: Problems) -> Asked:
     for leaf_type, key in SIGNAL_KEYS.items():
         if leaf_type not in EVALUATED_SIGNALS and signals.of(leaf_type):
             yield f"the signal {leaf_type}", f"routing.signals.{key}"
-    for index, keyword in enumerate(signals.keywords):
-        if keyword.method not in KEYWORD_METHODS:
-            path = f"routing.signals.keywords[{index}].method"
-            yield f"the keyword method {keyword.method}", path
     for index, domain in enumerate(signals.domains):
-        path = f"routing.signals.domains[{index}]"
         if domain.model_scores:
-            yield "model_scores of domains", join(path, "model_scores")
-        if domain.examples and "embedding" not in EVALUATED_SIGNALS:
-            yield "domains by examples", join(path, "examples")
+            path = f"routing.signals.domains[{index}].model_scores"
+            yield "model_scores of domains", path
     for index, embedding in enumerate(signals.embeddings):
         if embedding.query_modality not in ("", "text"):
             path = f"routing.signals.embeddings[{index}].query_modality"
@@ -133,8 +140,6 @@ def _router(document: Document, problems: Problems) -> Asked:
     path = "global.router"
     if router.config_source == "kubernetes":
         yield "configuration from Kubernetes resources", f"{path}.config_source"
-    if router.include_config_models_in_list:
-        yield "a model list with configured models", f"{path}.include_config_models_in_list"
     selection = router.model_selection
     if selection and selection.enabled and selection.method not in ("", "static"):
         name = quote(selection.method)
@@ -161,7 +166,7 @@ def _services(document: Document, problems: Problems) -> Asked:
     if services.observability.tracing.enabled:
         yield "tracing", f"{path}.observability.tracing"
     if services.authz and services.authz.providers:
-        yield "authz", f"{path}.authz"
+        yield "keys of users", f"{path}.authz.providers"
     if services.ratelimit and services.ratelimit.providers:
         yield "ratelimit", f"{path}.ratelimit"
 
@@ -250,4 +255,3 @@ _HINTS: dict[str, str] = {
     "models of the operator's own": "the model inside the package answers",
 }
 _HINTS.update((f"the signal {kind}", "its leaves never match") for kind in SIGNAL_KEYS)
-_HINTS.update((f"the keyword method {m}", "its rule never matches") for m in ("bm25", "ngram"))

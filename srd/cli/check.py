@@ -1,0 +1,68 @@
+"""`srd check`: is this document good, and what does srd make of it?
+
+Why this file exists: people run it before a roll-out and in CI, so its exit status and its lines
+are an interface. It must not start anything.
+"""
+
+from pathlib import Path
+
+import click
+
+from srd.config import ConfigErrors, Problem, load
+from srd.config.problems import render
+from srd.config.summary import summary
+
+__all__ = ["check"]
+
+_REFUSED = 1
+_UNREADABLE = 2
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--quiet", "-q", is_flag=True, help="Print errors and warnings only.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
+def check(file: Path, quiet: bool, strict: bool) -> None:
+    r"""Check a configuration FILE and say what srd makes of it.
+
+    FILE is a v0.3 document in YAML or JSON, or a Helm values file with the document under
+    `config:`. Environment variables are replaced as `srd serve` does.
+
+    \b
+    Exit status:
+      0  the document can be used; a short summary and the warnings are printed
+      1  it cannot: every error is printed as FILE:LINE: path: what (hint)
+      2  FILE cannot be read
+
+    \b
+    Examples:
+      srd check values.yaml
+      srd check --quiet --strict router.json
+    """
+    try:
+        loaded = load(file)
+    except OSError as error:
+        click.echo(f"{file}: {error.strerror or error}", err=True)
+        raise SystemExit(_UNREADABLE) from None
+    except ConfigErrors as errors:
+        _print(str(file), errors.problems, "error")
+        _print(str(file), errors.warnings, "warning")
+        count = len(errors.problems)
+        click.echo(f"{file}: {count} error{'' if count == 1 else 's'}")
+        raise SystemExit(_REFUSED) from None
+    if not quiet:
+        click.echo(f"{file}: good ({loaded.kind}, sha256 {loaded.sha256[:12]})")
+        click.echo(summary(loaded.document).text())
+    _print(str(file), loaded.warnings, "warning")
+    if strict and loaded.warnings:
+        raise SystemExit(_REFUSED)
+
+
+def _print(source: str, problems: tuple[Problem, ...], level: str) -> None:
+    """What is found is the output of a checker; warnings say that they are warnings."""
+    for problem in problems:
+        line = render(source, problem)
+        if level == "warning":
+            prefix, _, rest = line.partition(": ")
+            line = f"{prefix}: warning: {rest}"
+        click.echo(line)

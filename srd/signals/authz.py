@@ -1,0 +1,67 @@
+"""`authz`: roles, by the identity that an authenticating proxy put into the headers.
+
+Why this file exists: role bindings name users and groups, decisions name roles. It must not know
+who authenticates; a header that the proxy does not overwrite is the client's word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from srd.config.signals import RoleBinding
+from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.signals.readings import is_open, yes_or_no
+
+USER_HEADER = "x-authz-user-id"
+GROUPS_HEADER = "x-authz-user-groups"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RoleSignal:
+    """True when the user, or one of the comma-separated groups, has the role.
+
+    Headers are there from the start, so the answer is immediate. Without a user nobody has any
+    role: fail closed, where upstream answers 403.
+    """
+
+    name: str
+    scope: Scope
+    users: frozenset[str]
+    groups: frozenset[str]
+    user_header: str = USER_HEADER
+    groups_header: str = GROUPS_HEADER
+    type: str = "authz"
+    heads: frozenset[str] = frozenset()
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`detail` says by which kind of subject, never whom."""
+        if not is_open(self.scope, evidence):
+            return UNKNOWN
+        user = evidence.headers.get(self.user_header, "").strip()
+        listed = evidence.headers.get(self.groups_header, "").split(",")
+        groups = {group.strip() for group in listed} - {""}
+        by_user = user in self.users
+        matched = bool(user) and (by_user or not groups.isdisjoint(self.groups))
+        return yes_or_no(matched, 1.0, None, "user" if by_user else "group")
+
+    def __repr__(self) -> str:
+        return f"<authz:{self.name} {len(self.users)} users, {len(self.groups)} groups>"
+
+
+def compile_role(
+    role: str,
+    bindings: Sequence[RoleBinding],
+    scope: Scope,
+    *,
+    user_header: str = USER_HEADER,
+    groups_header: str = GROUPS_HEADER,
+) -> RoleSignal:
+    """Every binding of the role together."""
+    subjects = [s for binding in bindings if binding.role == role for s in binding.subjects]
+    return RoleSignal(
+        role,
+        scope,
+        frozenset(s.name.strip() for s in subjects if s.kind == "User"),
+        frozenset(s.name.strip() for s in subjects if s.kind == "Group"),
+        user_header.lower(),
+        groups_header.lower(),
+    )

@@ -1,0 +1,66 @@
+"""`context`: how many tokens the backend will have to hold.
+
+Why this file exists: the estimate is upstream's (section 1.16), so that its thresholds mean the
+same here; without the calibration that upstream learns from usage it sees. It must not know where
+the counts come from.
+"""
+
+from dataclasses import dataclass
+
+from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.signals.readings import is_final, yes_or_no
+
+BYTES_PER_TOKEN = 4
+TOKENS_PER_IMAGE = 8192
+TOKENS_PER_MESSAGE = 4
+TOKENS_PER_TOOL = 8
+_OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens")
+
+
+def estimate_tokens(evidence: Evidence) -> int:
+    """Upstream's floor.
+
+    ceil(text bytes / 4) + structured bytes (tool schemas and arguments, a token each) + 8192 an
+    image + framing (4 a message, 8 a tool call, 8 a tool definition) + output reserve.
+    """
+    facts = evidence.facts
+    return (
+        -(-facts.text_bytes // BYTES_PER_TOKEN)
+        + facts.structured_bytes
+        + TOKENS_PER_IMAGE * facts.images
+        + TOKENS_PER_MESSAGE * facts.messages
+        + TOKENS_PER_TOOL * (facts.assistant_tool_calls + facts.tool_definitions)
+        + _output_reserve(evidence)
+    )
+
+
+def _output_reserve(evidence: Evidence) -> int:
+    """What the client lets the model say: the larger of its two limits, 0 without one."""
+    wanted = [evidence.params.get(name) for name in _OUTPUT_PARAMS]
+    return max((w for w in wanted if isinstance(w, int) and w > 0), default=0)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ContextSignal:
+    """True when the estimate lies in [min_tokens, max_tokens]; None is no upper bound."""
+
+    name: str
+    scope: Scope
+    min_tokens: int
+    max_tokens: int | None
+    type: str = "context"
+    heads: frozenset[str] = frozenset()
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`score` is the estimate. Final only with the text it counts."""
+        if not is_final(self.scope, evidence):
+            return UNKNOWN
+        tokens = estimate_tokens(evidence)
+        inside = tokens >= self.min_tokens and (
+            self.max_tokens is None or tokens <= self.max_tokens
+        )
+        return yes_or_no(inside, 1.0, float(tokens), f"{tokens} tokens")
+
+    def __repr__(self) -> str:
+        upper = "" if self.max_tokens is None else self.max_tokens
+        return f"<context:{self.name} {self.min_tokens}..{upper}>"

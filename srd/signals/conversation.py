@@ -1,0 +1,62 @@
+"""`conversation`: counts over the message array.
+
+Why this file exists: sources name what is counted, predicates what is enough. It must not know how
+messages are written.
+"""
+
+from dataclasses import dataclass
+
+from srd.config.rules import Predicate
+from srd.config.signals import ConversationRule, ConversationSource
+from srd.signals.base import UNKNOWN, Evidence, MessageFacts, Reading, Scope
+from srd.signals.predicates import keeps
+from srd.signals.readings import is_final, yes_or_no
+
+
+def count_of(source: ConversationSource, facts: MessageFacts) -> int:
+    """How often the source occurs.
+
+    A cycle is a tool call with its result. A loop is active (1) while the last message is a tool's
+    result, or while calls outnumber results.
+    """
+    counts = {
+        "message": facts.by_role.get(source.role, 0) if source.role else facts.messages,
+        "tool_definition": facts.tool_definitions,
+        "assistant_tool_call": facts.assistant_tool_calls,
+        "assistant_tool_cycle": min(facts.assistant_tool_calls, facts.tool_results),
+        "active_tool_loop": int(
+            facts.last_role == "tool" or facts.assistant_tool_calls > facts.tool_results
+        ),
+        "image_content": facts.images,
+    }
+    return counts[source.type]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ConversationSignal:
+    """A count, or its presence, against the predicate; without one, at least one."""
+
+    name: str
+    scope: Scope
+    feature: str
+    source: ConversationSource
+    predicate: Predicate | None
+    type: str = "conversation"
+    heads: frozenset[str] = frozenset()
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`score` is the count. Answers only when no more messages will come."""
+        if not is_final(self.scope, evidence):
+            return UNKNOWN
+        count = count_of(self.source, evidence.facts)
+        value = float(count > 0) if self.feature == "exists" else float(count)
+        return yes_or_no(keeps(value, self.predicate), 1.0, value, f"{self.source.type} {count}")
+
+    def __repr__(self) -> str:
+        return f"<conversation:{self.name} {self.feature} of {self.source.type}>"
+
+
+def compile_conversation(rule: ConversationRule, scope: Scope) -> ConversationSignal:
+    """The rule, ready to be read."""
+    feature = rule.feature
+    return ConversationSignal(rule.name, scope, feature.type, feature.source, rule.predicate)

@@ -1,0 +1,70 @@
+"""`event`: the words of incidents and operations.
+
+Why this file exists: four lists of words, each one criterion (upstream section 1.16). It must not
+know what an event leads to.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from srd.config.signals import EventRule
+from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.signals.patterns import compile_re2
+from srd.signals.readings import FALSE, is_final, is_open
+from srd.signals.text import before_last_word, excerpt, utf8
+
+_TEMPORAL = rb"\b(?:urgent|immediate|asap|deadline|time.sensitive|now|critical.window)\b"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EventSignal:
+    """True when any criterion has matched; `confidence` is .5 + .5 x the share that has.
+
+    Of a long text upstream's 2048-character excerpt is read. False only when no more text will
+    come; a true answer before that has the confidence of the criteria matched so far.
+    """
+
+    name: str
+    scope: Scope
+    criteria: tuple[tuple[str, Any], ...]  # (what it is called, re2 over bytes)
+    type: str = "event"
+    heads: frozenset[str] = frozenset()
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`score` is the share of criteria matched, `detail` names them."""
+        if not is_open(self.scope, evidence):
+            return UNKNOWN
+        final = is_final(self.scope, evidence)
+        data = utf8(excerpt(evidence.text if final else before_last_word(evidence.text)))
+        matched = [label for label, pattern in self.criteria if pattern.search(data)]
+        if matched:
+            share = len(matched) / len(self.criteria)
+            return Reading(Truth.TRUE, 0.5 + 0.5 * share, share, ", ".join(matched))
+        return FALSE if final else UNKNOWN
+
+    def __repr__(self) -> str:
+        return f"<event:{self.name} by {', '.join(label for label, _ in self.criteria)}>"
+
+
+def compile_event(rule: EventRule, scope: Scope) -> EventSignal:
+    """The rule, ready to be read. Blank words are skipped, an empty list is no criterion."""
+    lists = (
+        ("event_type", rule.event_types),
+        ("severity", rule.severities),
+        ("action_code", rule.action_codes),
+    )
+    patterns = [(label, _any_word(words)) for label, words in lists]
+    patterns.append(("temporal", _TEMPORAL if rule.temporal else b""))
+    criteria = tuple(
+        (label, compile_re2(rule.name, pattern, case_sensitive=False))
+        for label, pattern in patterns
+        if pattern
+    )
+    return EventSignal(rule.name, scope, criteria)
+
+
+def _any_word(words: tuple[str, ...]) -> bytes:
+    quoted = [re2.escape(utf8(word.strip())) for word in words if word.strip()]
+    return b"\\b(?:" + b"|".join(quoted) + b")\\b" if quoted else b""

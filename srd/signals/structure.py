@@ -1,0 +1,129 @@
+"""`structure`: the shape of the raw text: how often, how densely, in what order.
+
+Why this file exists: features are measured here and compared in predicates. It must not know what a
+feature is good for.
+"""
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from srd.config.rules import Predicate
+from srd.config.signals import StructureRule, StructureSource
+from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.signals.patterns import compile_re2
+from srd.signals.predicates import distance_confidence, keeps
+from srd.signals.readings import FALSE, is_blank, is_final, yes_or_no
+from srd.signals.text import CJK_CLASS, is_cjk, utf8
+
+#: Occurrences of a pattern are counted one by one, so no further than this.
+MAX_COUNT = 65_536
+
+# One text unit: a CJK character, or a run of other letters and digits.
+_UNIT = re.compile(f"[{CJK_CLASS}]|(?:(?![{CJK_CLASS}])[^\\W_])+")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StructureSignal:
+    """A measured feature against its predicate.
+
+    Answers only when no more text will come: counts grow and densities move. A blank text never
+    matches, whatever the predicate, as upstream.
+    """
+
+    name: str
+    scope: Scope
+    feature: str
+    source: StructureSource
+    predicate: Predicate | None
+    patterns: tuple[Any, ...] = ()  # one re2 over bytes, or one re over text for each keyword
+    type: str = "structure"
+    heads: frozenset[str] = frozenset()
+
+    def read(self, evidence: Evidence) -> Reading:
+        """`score` is the feature's value, `confidence` grows with the distance to the bound."""
+        if not is_final(self.scope, evidence):
+            return UNKNOWN
+        if is_blank(self.scope, evidence):
+            return FALSE
+        value = self._value(evidence.text)
+        confidence = distance_confidence(value, self.predicate)
+        return yes_or_no(
+            keeps(value, self.predicate), confidence, value, f"{self.feature} {value:g}"
+        )
+
+    def _value(self, text: str) -> float:
+        if self.feature == "sequence":
+            return float(self._in_sequence(text))
+        count = self._count(text)
+        if self.feature == "exists":
+            return float(count > 0)
+        if self.feature == "density":
+            units = sum(1 for _ in _UNIT.finditer(text))
+            return count / units if units else 0.0
+        return float(count)
+
+    def _count(self, text: str) -> int:
+        if self.source.type == "text_bytes":
+            return len(utf8(text))
+        if self.source.type == "sequence":
+            return int(self._in_sequence(text))
+        subject = utf8(text) if self.source.type == "regex" else text
+        most = 1 if self.feature == "exists" else MAX_COUNT
+        return sum(_occurrences(pattern, subject, most) for pattern in self.patterns)
+
+    def _in_sequence(self, text: str) -> bool:
+        """True when the markers of one sequence occur in their order, without overlap."""
+        subject = text if self.source.case_sensitive else text.lower()
+        return any(
+            markers and _occur_in_order(subject, markers, self.source.case_sensitive)
+            for markers in self.source.sequences
+        )
+
+    def __repr__(self) -> str:
+        return f"<structure:{self.name} {self.feature} of {self.source.type}>"
+
+
+def _occurrences(pattern: Any, subject: str | bytes, most: int) -> int:
+    return sum(1 for _ in itertools.islice(pattern.finditer(subject), most))
+
+
+def _occur_in_order(subject: str, markers: Sequence[str], case_sensitive: bool) -> bool:
+    position = 0
+    for marker in markers:
+        wanted = marker if case_sensitive else marker.lower()
+        found = subject.find(wanted, position)
+        if found < 0:
+            return False
+        position = found + len(wanted)
+    return True
+
+
+def compile_structure(rule: StructureRule, scope: Scope) -> StructureSignal:
+    """The rule, ready to be read.
+
+    :raises RuleError: if RE2 refuses the pattern.
+    """
+    source = rule.feature.source
+    patterns: tuple[Any, ...] = ()
+    if source.type == "regex" and source.pattern:
+        pattern = utf8(source.pattern)
+        patterns = (compile_re2(rule.name, pattern, case_sensitive=source.case_sensitive),)
+    elif source.type == "keyword_set":
+        patterns = tuple(
+            _keyword_pattern(keyword, source) for keyword in source.keywords if keyword
+        )
+    return StructureSignal(rule.name, scope, rule.feature.type, source, rule.predicate, patterns)
+
+
+def _keyword_pattern(keyword: str, source: StructureSource) -> re.Pattern[str]:
+    """A literal that no letter or digit touches, unless it holds a CJK character.
+
+    On a literal Python's engine is linear in the text.
+    """
+    pattern = re.escape(keyword)
+    if not any(is_cjk(c) for c in keyword):
+        pattern = f"(?<![^\\W_]){pattern}(?![^\\W_])"
+    return re.compile(pattern, 0 if source.case_sensitive else re.IGNORECASE)

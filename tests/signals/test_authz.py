@@ -1,0 +1,57 @@
+from collections.abc import Callable
+
+import pytest
+
+from srd.config.signals import RoleBinding, Subject
+from srd.signals.authz import RoleSignal, compile_role
+from srd.signals.base import Evidence, Truth
+
+Moment = Callable[..., Evidence]
+
+BINDINGS = (
+    RoleBinding(name="one", role="admin", subjects=(Subject(kind="User", name=" ann "),)),
+    RoleBinding(name="two", role="admin", subjects=(Subject(kind="Group", name="ops"),)),
+    RoleBinding(name="three", role="guest", subjects=(Subject(kind="Group", name="all"),)),
+)
+
+
+def admin() -> RoleSignal:
+    return compile_role("admin", BINDINGS, "window")
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "value", "detail"),
+    [
+        ("ann", "", Truth.TRUE, "user"),
+        ("bob", "dev, ops", Truth.TRUE, "group"),
+        ("bob", "dev", Truth.FALSE, ""),
+        ("Ann", "", Truth.FALSE, ""),
+        ("bob", "all", Truth.FALSE, ""),  # another role's group
+        ("", "ops", Truth.FALSE, ""),  # nobody is in no group
+        (" ", "ops", Truth.FALSE, ""),
+        ("bob", ",,", Truth.FALSE, ""),
+    ],
+)
+def test_a_role_belongs_to_its_users_and_groups(
+    early: Moment, user: str, groups: str, value: Truth, detail: str
+) -> None:
+    headers = {"x-authz-user-id": user, "x-authz-user-groups": groups}
+    reading = admin().read(early(headers=headers))
+    assert (reading.value, reading.detail) == (value, detail)
+
+
+def test_without_identity_headers_nobody_has_a_role(early: Moment) -> None:
+    assert admin().read(early()).value is Truth.FALSE
+
+
+def test_the_headers_can_be_named(early: Moment) -> None:
+    named = compile_role("admin", BINDINGS, "window", user_header="X-User", groups_header="X-G")
+    assert named.read(early(headers={"x-user": "ann"})).value is Truth.TRUE
+    assert named.read(early(headers={"x-authz-user-id": "ann"})).value is Truth.FALSE
+
+
+def test_scope_full_waits(early: Moment, whole: Moment) -> None:
+    signal = compile_role("admin", BINDINGS, "full")
+    headers = {"x-authz-user-id": "ann"}
+    assert signal.read(early(headers=headers)).value is Truth.UNKNOWN
+    assert signal.read(whole(headers=headers)).value is Truth.TRUE

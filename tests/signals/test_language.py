@@ -1,0 +1,75 @@
+from collections.abc import Callable
+
+import pytest
+
+from srd.signals.base import Evidence, Truth
+from srd.signals.language import Detector, LanguageSignal, detect
+
+Moment = Callable[..., Evidence]
+
+
+def saying(code: str, confidence: float) -> Detector:
+    return lambda text: (code, confidence)
+
+
+def language(name: str, detector: Detector, threshold: float = 0.0) -> LanguageSignal:
+    return LanguageSignal(name, "window", threshold, 0.85, detector)
+
+
+@pytest.mark.parametrize(
+    ("name", "detected", "threshold", "value"),
+    [
+        ("de", ("de", 0.9), 0.0, Truth.TRUE),
+        ("DE", ("de", 0.9), 0.0, Truth.TRUE),
+        ("en", ("de", 0.9), 0.0, Truth.FALSE),
+        ("de", ("de", 0.6), 0.7, Truth.FALSE),
+        ("de", ("de", 0.7), 0.7, Truth.TRUE),
+        ("de", ("de", 0.29), 0.0, Truth.FALSE),  # a guess: English is assumed
+        ("en", ("de", 0.29), 0.5, Truth.TRUE),
+        ("en", ("de", 0.29), 0.6, Truth.FALSE),
+        ("en", ("", 0.0), 0.0, Truth.TRUE),
+    ],
+)
+def test_the_code_must_be_the_name_and_sure_enough(
+    whole: Moment, name: str, detected: tuple[str, float], threshold: float, value: Truth
+) -> None:
+    assert language(name, saying(*detected), threshold).read(whole("text")).value is value
+
+
+@pytest.mark.parametrize(
+    ("confidence", "value"), [(0.9, Truth.TRUE), (0.8, Truth.UNKNOWN), (0.1, Truth.UNKNOWN)]
+)
+def test_before_the_window_is_full_only_a_sure_detection_counts(
+    early: Moment, confidence: float, value: Truth
+) -> None:
+    assert language("de", saying("de", confidence)).read(early("text")).value is value
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("What is the capital of France and how many people live there?", "en"),
+        ("Was ist die Hauptstadt von Frankreich und wie viele Menschen leben dort?", "de"),
+        ("Quelle est la capitale de la France et combien d'habitants compte-t-elle ?", "fr"),
+        ("¿Cuál es la capital de Francia y cuántas personas viven allí?", "es"),
+        ("Какой город является столицей Франции?", "ru"),
+        ("法国的首都是哪里？那里有多少人口？", "zh"),
+        ("フランスの首都はどこですか", "ja"),
+        ("ما هي عاصمة فرنسا وكم عدد سكانها؟", "ar"),
+    ],
+)
+def test_sentences_are_told_apart(text: str, code: str) -> None:
+    detected, confidence = detect(text)
+    assert detected == code
+    assert confidence > 0.3
+
+
+@pytest.mark.parametrize("text", ["", " \n", "12345", "x^2+y^2=1", "a" * 1_000_000, "\ud800", "hi"])
+def test_what_gives_no_clue_is_taken_for_english(whole: Moment, text: str) -> None:
+    reading = LanguageSignal("en", "window", 0.0, 0.85).read(whole(text))
+    assert (reading.value, reading.confidence) == (Truth.TRUE, 0.5)
+
+
+def test_detection_is_deterministic() -> None:
+    text = "Guten Tag, I would like " * 500
+    assert detect(text) == detect(text)

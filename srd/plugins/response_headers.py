@@ -1,0 +1,89 @@
+"""The Decision as response headers: one of its renderings.
+
+Why this file exists: clients and operators read here where a request went and why (upstream section
+2.6). It must not know how the decision was reached, nor look at the response.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srd.plugins.errors import SCHEMA_VERSION
+from srd.plugins.headers import header_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from srd.decide.decision import Decision
+
+#: Signal type -> the end of `x-vsr-matched-…`. metadata and classifier have none upstream.
+MATCHED = {
+    "keyword": "keywords",
+    "embedding": "embeddings",
+    "domain": "domains",
+    "fact_check": "fact-check",
+    "user_feedback": "user-feedback",
+    "reask": "reask",
+    "preference": "preference",
+    "language": "language",
+    "context": "context",
+    "structure": "structure",
+    "complexity": "complexity",
+    "modality": "modality",
+    "authz": "authz",
+    "jailbreak": "jailbreak",
+    "pii": "pii",
+    "kb": "kb",
+    "conversation": "conversation",
+    "event": "event",
+    "projection": "projections",
+}
+
+
+def response_headers(
+    decision: Decision, *, status: int, debug: bool = False
+) -> tuple[tuple[str, bytes], ...]:
+    """Headers to set on a response that came from upstream. Empty values are left out.
+
+    A 2xx also says what was decided; `debug` (request header `x-vsr-debug: true`) also which
+    signals matched. We always say category and reasoning, upstream in debug only.
+    """
+    headers = [SCHEMA_VERSION, ("x-vsr-response-path", b"upstream")]
+    if 200 <= status < 300:
+        headers += _pairs(_decided(decision))
+    if debug:
+        headers += _pairs(_debug(decision))
+    return tuple(headers)
+
+
+def _pairs(items: Iterator[tuple[str, str]]) -> list[tuple[str, bytes]]:
+    found = ((name, header_value(value)) for name, value in items)
+    return [(name, value) for name, value in found if value]
+
+
+def _decided(decision: Decision) -> Iterator[tuple[str, str]]:
+    yield "x-vsr-selected-model", decision.model
+    yield "x-vsr-selected-decision", decision.name or ""
+    yield "x-vsr-selected-category", decision.category or ""
+    if decision.name is not None:
+        yield "x-vsr-selected-confidence", f"{decision.confidence:.4f}"
+    if decision.reasoning is not None:
+        yield "x-vsr-selected-reasoning", "on" if decision.reasoning.enabled else "off"
+    yield "x-vsr-selected-algorithm", decision.algorithm
+    yield "x-vsr-decision-basis", decision.basis.value
+
+
+def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
+    matched: dict[str, list[str]] = {}
+    tokens: float | None = None
+    for fact in decision.signals:
+        if fact.value == "true":
+            matched.setdefault(fact.type, []).append(fact.name)
+        if fact.type == "context" and fact.score is not None:
+            tokens = fact.score
+    for kind, ending in MATCHED.items():
+        yield f"x-vsr-matched-{ending}", ",".join(matched.get(kind, ()))
+    if decision.system_prompt_injected:
+        yield "x-vsr-injected-system-prompt", "true"
+    if tokens is not None:
+        yield "x-vsr-context-token-count", str(int(tokens))

@@ -77,8 +77,8 @@ def plan(
     """The plan of one decision. Pure; never raises on a document that was loaded.
 
     `params` are the scalar top-level members of the body as far as they were read; `now` is Unix
-    time. `api` is the body's shape (srd.body.Api); None means that the path is unknown, and then the
-    body counts as a chat completion.
+    time. `api` is the body's shape (srd.body.Api); None means that the path is unknown, and then
+    the body counts as a chat completion.
     """
     rule = _rule_of(decision, document)
     fixed = None if rule is None else rule.plugin(FastResponseConfig)

@@ -1,0 +1,1 @@
+"""Makes the default model: data, first stage, encoder, calibration, quantization, card."""

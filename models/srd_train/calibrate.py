@@ -1,0 +1,140 @@
+"""Decides on dev what the manifest says: mixing weight, temperatures, thresholds.
+
+Why this file exists: a confidence of .9 must be right nine times in ten, and a threshold chosen on
+the rows it is reported on means nothing. Only the dev split is read here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import data
+from .common import DOMAINS, JAILBREAK, PII, SEED, WINDOWS, Log
+from .runtime import Model, log_softmax
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .data import Row
+
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
+#: Points of accuracy that the first stage may cost on the prompts it answers, against the encoder.
+LOSS_ALLOWED = 0.003
+#: Share of benign dev prompts that may score above the jailbreak threshold.
+FALSE_ALARMS = 0.01
+
+
+def nll(log_probabilities: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> float:
+    """Return the weighted mean negative log likelihood."""
+    return float(-(log_probabilities[np.arange(len(wanted)), wanted] * weight).sum() / weight.sum())
+
+
+def best_temperature(logits: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> float:
+    """Return the temperature of the least loss."""
+    losses = [nll(log_softmax(logits / t), wanted, weight) for t in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
+
+
+def importance(rows: list[Row]) -> np.ndarray:
+    """Weigh dev rows: MMLU-Pro half, own prompts a third, the rest the remainder."""
+    shares = {"mmlu-pro": 0.5, "own": 0.35, "public": 0.15}
+    kinds = [_kind(row) for row in rows]
+    return np.array([shares[kind] / kinds.count(kind) for kind in kinds])
+
+
+def _kind(row: Row) -> str:
+    if row.source.startswith("own"):
+        return "own"
+    return "mmlu-pro" if row.source == "mmlu-pro" else "public"
+
+
+def run(source: Path, work: Path, out: Path, log: Log) -> None:
+    """Write manifest.json to `out`."""
+    model = Model(out)
+    manifest: dict[str, Any] = {
+        "version": "0.1.0",
+        "labels": {"domain": list(DOMAINS), "jailbreak": list(JAILBREAK), "pii": list(PII)},
+        "encoder": {
+            "file": "encoder.int8.onnx",
+            "inputs": ["input_ids", "attention_mask"],
+            "outputs": {
+                "domain": "domain_logits",
+                "jailbreak": "jailbreak_logits",
+                "pii": "pii_logits",
+                "embedding": "embedding",
+            },
+            "max_tokens": 512,
+        },
+    }
+    manifest |= domain(model, data.part(data.split(data.load_domain(source)), "dev"), log)
+    rule, threshold = jailbreak(model, data.part(data.split(data.load_jailbreak(source)), "dev"), log)
+    manifest["calibration"]["jailbreak"] = rule
+    manifest["thresholds"] = {"jailbreak": threshold, "pii": 0.5}
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    log(f"manifest written: {json.dumps({k: manifest[k] for k in ('combine', 'calibration', 'first_stage', 'thresholds')})}")
+
+
+def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
+    """Choose the mixing weight, a temperature per window, and when the first stage may answer."""
+    rows = [r for r in rows if r.lang == "English"] + [r for r in rows if r.lang != "English"][:150]
+    texts = [row.text for row in rows]
+    wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
+    weight = importance(rows)
+    encoder = model.domain_log(texts)
+    linear = model.linear_log(texts, 512)
+    scores = {}
+    for w in WEIGHTS:
+        mixed = (1 - w) * encoder + w * linear
+        t = best_temperature(mixed, wanted, weight)
+        accuracy = float(((mixed.argmax(1) == wanted) * weight).sum())
+        scores[w] = nll(log_softmax(mixed / t), wanted, weight)
+        log(f"  weight {w}: accuracy {accuracy:.4f} loss {scores[w]:.4f} T {t}")
+    w = min(scores, key=lambda k: scores[k])
+    temperatures = {}
+    for window in WINDOWS:
+        shorter = model.domain_log(texts, window) if window < 512 else encoder
+        mixed = (1 - w) * shorter + w * model.linear_log(texts, window)
+        temperatures[str(window)] = best_temperature(mixed, wanted, weight)
+    mixed = (1 - w) * encoder + w * linear
+    cold = best_temperature(linear, wanted, weight)
+    confidence = first_confidence(linear / cold, mixed, wanted, weight, log)
+    return {
+        "combine": {"domain": {"weight": w}},
+        "calibration": {"domain": {"encoder": temperatures, "linear": cold}},
+        "first_stage": {"file": "linear.npz", "confidence": confidence},
+    }
+
+
+def first_confidence(linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, weight: np.ndarray, log: Log) -> float:
+    """Return the lowest confidence from which answering alone costs at most LOSS_ALLOWED."""
+    sure = np.exp(log_softmax(linear)).max(1)
+    full = mixed.argmax(1) == wanted
+    first = linear.argmax(1) == wanted
+    chosen = 0.999
+    for confidence in np.round(np.arange(0.99, 0.5, -0.01), 2):
+        answered = sure >= confidence
+        lost = float((np.where(answered, full.astype(int) - first.astype(int), 0) * weight).sum())
+        if lost > LOSS_ALLOWED:
+            break
+        chosen = float(confidence)
+        log(f"  first stage from {confidence}: answers {float((answered * weight).sum()):.3f}, loses {lost:.4f}")
+    return chosen
+
+
+def jailbreak(model: Model, rows: list[Row], log: Log) -> tuple[dict[str, float], float]:
+    """Fit temperature and bias by logistic regression and choose the threshold on benign rows."""
+    from sklearn.linear_model import LogisticRegression
+
+    difference = model.jailbreak([row.text for row in rows])
+    wanted = np.array([row.jailbreak for row in rows])
+    fitted = LogisticRegression(C=10.0, random_state=SEED).fit(difference[:, None], wanted)
+    slope = max(float(fitted.coef_[0, 0]), 1e-3)
+    rule = {"temperature": round(1 / slope, 4), "bias": round(float(fitted.intercept_[0]) / slope, 4)}
+    risk = 1 / (1 + np.exp(-(difference + rule["bias"]) / rule["temperature"]))
+    threshold = float(np.quantile(risk[wanted == 0], 1 - FALSE_ALARMS))
+    log(f"  jailbreak {rule}, threshold {threshold:.3f}, recall {(risk[wanted == 1] >= threshold).mean():.3f}")
+    return rule, round(min(max(threshold, 0.5), 0.95), 3)

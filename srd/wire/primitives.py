@@ -40,11 +40,16 @@ def read_varint(data: bytes, pos: int) -> tuple[int, int]:
 
 def read_tag(data: bytes, pos: int) -> tuple[int, int]:
     """The tag at `pos` (field number << 3 | wire type) and the position after it."""
+    tag, after = _read_any_tag(data, pos)
+    if not tag >> 3:
+        raise WireError("field number 0")
+    return tag, after
+
+
+def _read_any_tag(data: bytes, pos: int) -> tuple[int, int]:
     tag, after = read_varint(data, pos)
     if tag >> 32 or after - pos > 5:
         raise WireError("field number out of range")
-    if not tag >> 3:
-        raise WireError("field number 0")
     return tag, after
 
 
@@ -75,7 +80,7 @@ def skip(data: bytes, pos: int, end: int, tag: int, depth: int = 0) -> int:
         raise WireError(f"wire type {wire_type} where a field was expected")
     closing = tag + 1
     while True:
-        inner, pos = read_tag(data, pos)
+        inner, pos = _read_any_tag(data, pos)  # protobuf does not look at numbers in here
         if inner == closing:
             return pos
         pos = skip(data, pos, end, inner, depth + 1)

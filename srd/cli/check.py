@@ -1,4 +1,4 @@
-"""`srd check`: is this document good, and what does srd make of it?
+"""`srd check`: says whether a document is good, and what srd makes of it.
 
 Why this file exists: people run it before a roll-out and in CI, so its exit status and its lines
 are an interface. It must not start anything.

@@ -246,13 +246,12 @@ class Decoder:
     # -- scalars ----------------------------------------------------------------------------------
 
     def _expand(self, node: Scalar, path: str) -> tuple[str, bool]:
-        if "$" not in node.text:
+        if "$" not in node.text or self._expanded > MAX_TEXT:
             return node.text, False
         text, unset = expand(node.text, self._env)
         self._expanded += len(text)
         if self._expanded > MAX_TEXT:
             self._problems.error(path, "environment variables make the document larger than 16 MiB")
-            self._env = {}
             return "", True
         for name in sorted(unset):
             self._problems.warn(

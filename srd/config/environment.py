@@ -14,6 +14,7 @@ MAX_DEFAULT = 4096
 MAX_NESTING = 16
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MARK = re.compile(r"\$\{|\}")
 
 
 def expand(text: str, env: Mapping[str, str]) -> tuple[str, frozenset[str]]:
@@ -70,17 +71,12 @@ def _braced(text: str, dollar: int) -> tuple[str, str, str, int] | None:
     operator = next((mark for mark in (":-", "-") if text.startswith(mark, at)), "")
     if not operator:
         return (match.group(), "", "", at + 1) if text.startswith("}", at) else None
-    start = at = at + len(operator)
+    start = match.end() + len(operator)
     depth = 1
-    while at < min(len(text), start + MAX_DEFAULT) and depth <= MAX_NESTING:
-        if text.startswith("${", at):
-            depth += 1
-            at += 2
-        elif text[at] == "}":
-            depth -= 1
-            if depth == 0:
-                return match.group(), operator, text[start:at], at + 1
-            at += 1
-        else:
-            at += 1
+    for mark in _MARK.finditer(text, start, start + MAX_DEFAULT):
+        depth += 1 if mark.group() == "${" else -1
+        if depth == 0:
+            return match.group(), operator, text[start : mark.start()], mark.end()
+        if depth > MAX_NESTING:
+            return None
     return None

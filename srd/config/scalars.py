@@ -150,7 +150,7 @@ def _number(text: str, bare: bool, shape: Number) -> int | float:
         return value
     if not value.is_integer():
         raise Mismatch(f"expected a whole number, got {digits}")
-    if abs(value) > _LARGEST:
+    if abs(value) >= _LARGEST:
         raise Mismatch(f"{digits} is too large")
     _bounds(value, shape)
     return int(value)

@@ -33,6 +33,7 @@ from srd.signals.domain import (
 )
 from srd.signals.embedding import EmbeddingContest, EmbeddingRival, EmbeddingSignal
 from srd.signals.event import compile_event
+from srd.signals.examples import BACKGROUND, ExampleCategory, ExampleContest
 from srd.signals.jailbreak import JailbreakSignal
 from srd.signals.keyword import compile_keyword
 from srd.signals.language import LanguageSignal, prepare
@@ -162,12 +163,27 @@ class _Compiler:
         rule = next((r for r in rules if r.name == name), None) or DomainRule(name=name)
         scope = self._scope("domain", rule)
         if rule.examples:
-            texts = (*rule.examples, *((rule.description,) if rule.description else ()))
-            threshold = self._embedding_config.min_score_threshold
-            return ExampleDomainSignal(name, scope, self._bank(texts), threshold)
+            return ExampleDomainSignal(name, scope, self._examples)
         module = self._catalog.modules.classifier.domain
         policy = DomainPolicy(module.threshold, self._early, module.fallback_category)
         return DomainSignal(name, scope, labels_of(rule, rules), policy)
+
+    @cached_property
+    def _examples(self) -> ExampleContest:
+        """Every declared domain with examples, used by a decision or not: they compete."""
+        if self._classifier is None:
+            return ExampleContest(())
+        background = self._classifier.embed(BACKGROUND)
+        categories = []
+        for rule in self._declared.domains:
+            if rule.examples:
+                described = (rule.description,) if rule.description else ()
+                texts = tuple(dict.fromkeys((*rule.examples, *described)))
+                vectors = self._classifier.embed(texts)
+                categories.append(
+                    ExampleCategory.of(rule.name, texts, vectors, background, self._options)
+                )
+        return ExampleContest(tuple(categories))
 
     def _embedding(self, name: str) -> Signal | None:
         rule = next((r for r in self._declared.embeddings if r.name == name), None)
@@ -274,6 +290,17 @@ class _Compiler:
     def _embedding_config(self) -> EmbeddingConfig:
         return self._catalog.embeddings.semantic.embedding_config
 
+    @cached_property
+    def _options(self) -> PrototypeOptions:
+        scoring = self._embedding_config.prototype_scoring
+        return PrototypeOptions(
+            enabled=scoring.enabled,
+            cluster_similarity=scoring.cluster_similarity_threshold,
+            max_prototypes=scoring.max_prototypes,
+            best_weight=scoring.best_weight,
+            top_m=scoring.top_m,
+        )
+
     def _bank(self, texts: Sequence[str], aggregation: str = "") -> PrototypeBank:
         """Prototypes of the texts, embedded once however many rules share them."""
         unique = tuple(dict.fromkeys(texts))
@@ -281,16 +308,8 @@ class _Compiler:
             return EMPTY
         key = (unique, aggregation)
         if key not in self._banks:
-            scoring = self._embedding_config.prototype_scoring
-            options = PrototypeOptions(
-                enabled=scoring.enabled,
-                cluster_similarity=scoring.cluster_similarity_threshold,
-                max_prototypes=scoring.max_prototypes,
-                best_weight=scoring.best_weight,
-                top_m=scoring.top_m,
-            )
             vectors = self._classifier.embed(unique)
-            self._banks[key] = build_bank(unique, vectors, options, aggregation=aggregation)
+            self._banks[key] = build_bank(unique, vectors, self._options, aggregation=aggregation)
         return self._banks[key]
 
 

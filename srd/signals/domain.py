@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from srd.config.signals import DomainRule
 from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
-from srd.signals.prototypes import PrototypeBank
+from srd.signals.examples import ExampleContest, confidence_of
 from srd.signals.readings import FALSE, is_blank, is_final, is_open, yes_or_no
 
 Mode = Literal["top", "entropy"]
@@ -115,32 +115,35 @@ class DomainSignal:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExampleDomainSignal:
-    """A category without training: near enough to the rule's examples and description.
+    """A category without training: nearest to this rule's examples and description.
 
-    Similarity is no probability, so it answers only when the window is full.
+    It competes with other categories by example, not with the classifier's labels: a prompt may
+    match `other` and `cooking`, and the decisions' priorities say which counts. Similarity is no
+    probability, so it answers only when the window is full.
     """
 
     name: str
     scope: Scope
-    bank: PrototypeBank
-    threshold: float
+    contest: ExampleContest
     type: str = "domain"
     heads: frozenset[str] = frozenset({"embedding"})
 
     def read(self, evidence: Evidence) -> Reading:
-        """`confidence` and `score` are the prototype score."""
+        """`score` is the margin over the background."""
         if not is_final(self.scope, evidence):
             return UNKNOWN
         if is_blank(self.scope, evidence):
             return FALSE
         embedding = evidence.scores.embedding if evidence.scores else None
-        score = self.bank.score(embedding)
-        if score is None:
+        margins = self.contest.margins(embedding) if embedding is not None else {}
+        margin = margins.get(self.name)
+        if margin is None:
             return UNKNOWN
-        return yes_or_no(score >= self.threshold, min(1.0, max(0.0, score)), score, self.name)
+        matched = self.contest.winner(margins) == self.name
+        return yes_or_no(matched, confidence_of(margin), margin, self.name)
 
     def __repr__(self) -> str:
-        return f"<domain:{self.name} near {self.bank!r}>"
+        return f"<domain:{self.name} in {self.contest!r}>"
 
 
 def labels_of(rule: DomainRule, rules: Sequence[DomainRule]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from srd.signals.base import Evidence, Signal, Truth
 from srd.signals.catalog import SignalSet, compile_signals
 from srd.signals.domain import Category, DomainSignal, ExampleDomainSignal
 from srd.signals.embedding import EmbeddingSignal
+from srd.signals.examples import BACKGROUND
 from srd.signals.jailbreak import JailbreakSignal
 from srd.signals.keyword import KeywordSignal
 from srd.signals.pii import PiiSignal
@@ -267,11 +268,11 @@ def test_all_declared_text_rules_compete_used_or_not(topics: Any) -> None:
 def test_examples_are_embedded_once_and_with_the_description(topics: Any) -> None:
     cooking = only(document(ALL, "domain cooking"), topics)
     assert isinstance(cooking, ExampleDomainSignal)
-    assert topics.embedded == [("cook cook code", "cook")]
+    assert topics.embedded == [BACKGROUND, ("cook cook code", "cook")]
     compile_signals(
         document(ALL, "complexity need:hard", "complexity need:easy"), classifier=topics
     )
-    assert topics.embedded[1:] == [("hard",), ("easy",)]
+    assert topics.embedded[2:] == [("hard",), ("easy",)]
 
 
 def test_without_a_classifier_learned_signals_stay_unknown(whole: Moment) -> None:

@@ -15,7 +15,8 @@ from srd.signals.domain import (
     normalized_entropy,
     top_category,
 )
-from srd.signals.prototypes import EMPTY, PrototypeOptions, build_bank
+from srd.signals.examples import ExampleCategory, ExampleContest
+from srd.signals.prototypes import PrototypeOptions
 
 Moment = Callable[..., Evidence]
 
@@ -162,10 +163,15 @@ def test_labels_go_to_the_rules_that_claim_them_else_to_their_namesake(
     assert labels_of(RULES[index], RULES) == labels
 
 
-def example_domain(topics: Any) -> ExampleDomainSignal:
-    examples = ["cook", "cook cook code"]
-    bank = build_bank(examples, topics.embed(examples), PrototypeOptions())
-    return ExampleDomainSignal("cooking", "window", bank, 0.5)
+def example_domain(topics: Any, name: str = "cooking") -> ExampleDomainSignal:
+    def category(name: str, *texts: str) -> ExampleCategory:
+        background = topics.embed(["law", "hard", "easy"])
+        return ExampleCategory.of(name, texts, topics.embed(texts), background, PrototypeOptions())
+
+    contest = ExampleContest(
+        (category("cooking", "cook", "cook cook code"), category("coding", "code"))
+    )
+    return ExampleDomainSignal(name, "window", contest)
 
 
 def test_a_category_by_example_needs_no_training(whole: Moment, topics: Any) -> None:
@@ -173,9 +179,15 @@ def test_a_category_by_example_needs_no_training(whole: Moment, topics: Any) -> 
     assert signal.heads == {"embedding"}
     near = signal.read(whole("cook", scores=topics.scores("cook")))
     far = signal.read(whole("law", scores=topics.scores("law")))
-    assert near.value is Truth.TRUE
+    assert (near.value, near.detail) == (Truth.TRUE, "cooking")
     assert near.confidence > 0.9
     assert far.value is Truth.FALSE
+
+
+def test_of_categories_by_example_one_wins(whole: Moment, topics: Any) -> None:
+    evidence = whole("cook cook code", scores=topics.scores("cook cook code"))
+    assert example_domain(topics, "cooking").read(evidence).value is Truth.TRUE
+    assert example_domain(topics, "coding").read(evidence).value is Truth.FALSE
 
 
 def test_a_category_by_example_answers_only_once_the_window_is_full(
@@ -188,6 +200,6 @@ def test_a_category_by_example_answers_only_once_the_window_is_full(
 
 def test_a_category_by_example_is_unknown_without_embeddings(whole: Moment, topics: Any) -> None:
     assert example_domain(topics).read(whole("cook")).value is Truth.UNKNOWN
-    bare = ExampleDomainSignal("cooking", "window", EMPTY, 0.5)
+    bare = ExampleDomainSignal("cooking", "window", ExampleContest(()))
     assert bare.read(whole("cook", scores=topics.scores("cook"))).value is Truth.UNKNOWN
     assert bare.read(whole("")).value is Truth.FALSE

@@ -32,10 +32,14 @@ def top_category(probabilities: Mapping[str, float] | None) -> Category | None:
     """The most probable label, ties broken by name; None without probabilities."""
     if not probabilities:
         return None
-    ranked = sorted(probabilities.items(), key=lambda item: (-item[1], item[0]))
-    second = ranked[1][1] if len(ranked) > 1 else 0.0
-    label, confidence = ranked[0]
+    label, confidence = _top(probabilities)
+    second = max((p for k, p in probabilities.items() if k != label), default=0.0)
     return Category(label, confidence, confidence - second)
+
+
+def _top(probabilities: Mapping[str, float]) -> tuple[str, float]:
+    highest = max(probabilities.values())
+    return min((label for label, p in probabilities.items() if p == highest), default=""), highest
 
 
 def normalized_entropy(probabilities: Iterable[float]) -> float:
@@ -65,17 +69,15 @@ class DomainPolicy:
     mode: Mode = "top"
 
     def matched(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """Lower-cased label -> probability, for labels that count."""
-        top = top_category(probabilities)
-        if top is None:
-            return {}
+        """Lower-cased label -> probability, for labels that count; there is at least one label."""
+        label, confidence = _top(probabilities)
         if self.mode == "entropy":
             if normalized_entropy(probabilities.values()) < SURE_ENTROPY:
-                return {top.label.lower(): top.confidence}
+                return {label.lower(): confidence}
             return {k.lower(): p for k, p in probabilities.items() if p >= self.threshold}
-        if top.confidence >= self.threshold:
-            return {top.label.lower(): top.confidence}
-        return {self.fallback.lower(): top.confidence} if self.fallback else {}
+        if confidence >= self.threshold:
+            return {label.lower(): confidence}
+        return {self.fallback.lower(): confidence} if self.fallback else {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,10 +98,10 @@ class DomainSignal:
         if is_blank(self.scope, evidence):
             return FALSE
         probabilities = evidence.scores.domain if evidence.scores else None
-        top = top_category(probabilities)
-        if probabilities is None or top is None:
+        if not probabilities:
             return UNKNOWN
-        if not is_final(self.scope, evidence) and top.confidence < self.policy.early_confidence:
+        is_sure = max(probabilities.values()) >= self.policy.early_confidence
+        if not is_sure and not is_final(self.scope, evidence):
             return UNKNOWN
         ours = max((p for k, p in probabilities.items() if k.lower() in self.labels), default=0.0)
         matched = self.policy.matched(probabilities)

@@ -112,6 +112,11 @@ def test_without_probabilities_nothing_is_known_even_at_the_end(
     assert domain("math").read(whole("text", scores=scores)).value is Truth.UNKNOWN
 
 
+def test_probabilities_that_are_no_numbers_match_nothing(whole: Moment) -> None:
+    broken = scored({"math": float("nan"), "law": float("nan")})
+    assert domain("math").read(whole("text", scores=broken)).value is Truth.FALSE
+
+
 def test_without_text_there_is_no_domain(whole: Moment, early: Moment) -> None:
     assert domain("math").read(whole(" ")).value is Truth.FALSE
     assert domain("math").read(early(" ")).value is Truth.UNKNOWN

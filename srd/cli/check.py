@@ -45,7 +45,7 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
         click.echo(f"{file}: {error.strerror or error}", err=True)
         raise SystemExit(_UNREADABLE) from None
     except ConfigErrors as errors:
-        _print(str(file), errors.problems, "error")
+        _print(str(file), errors.problems)
         _print(str(file), errors.warnings, "warning")
         count = len(errors.problems)
         click.echo(f"{file}: {count} error{'' if count == 1 else 's'}")
@@ -58,11 +58,7 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
         raise SystemExit(_REFUSED)
 
 
-def _print(source: str, problems: tuple[Problem, ...], level: str) -> None:
+def _print(source: str, problems: tuple[Problem, ...], level: str = "") -> None:
     """What is found is the output of a checker; warnings say that they are warnings."""
     for problem in problems:
-        line = render(source, problem)
-        if level == "warning":
-            prefix, _, rest = line.partition(": ")
-            line = f"{prefix}: warning: {rest}"
-        click.echo(line)
+        click.echo(render(source, problem, level))

@@ -60,10 +60,10 @@ class ConfigErrors(Exception):  # noqa: N818 - it carries many
         return "\n".join(render(self.source, problem) for problem in self.problems)
 
 
-def render(source: str, problem: Problem) -> str:
-    """`FILE:LINE: path: what (hint)`, the form that editors jump to."""
+def render(source: str, problem: Problem, level: str = "") -> str:
+    """`FILE:LINE: path: what (hint)`, the form that editors jump to; `level` before the path."""
     line = "" if problem.line is None else f"{problem.line}:"
-    return f"{source}:{line} {problem}"
+    return f"{source}:{line} {level + ': ' if level else ''}{problem}"
 
 
 class Problems:

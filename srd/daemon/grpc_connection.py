@@ -18,10 +18,13 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import PingAckReceived, RequestReceived
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
-from srd.daemon.grpc_messages import MessageBuffer
+from srd.daemon.grpc_messages import MessageBuffer, message_prefix
+from srd.daemon.grpc_shortcuts import AVAILABLE, Shortcuts
+from srd.daemon.grpc_transport import CoalescingTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +50,7 @@ _H2_CONFIG = H2Configuration(
 class ServerStream(protocol.Stream):
     """One HTTP/2 stream: grpclib's, with a bounded buffer of messages."""
 
+    connection: ServerConnection
     buffer: MessageBuffer  # type: ignore[assignment] # same shape, whole messages
     terminated = False
     number = 0
@@ -82,15 +86,67 @@ class _H2Connection(H2Connection):
 
 
 class ServerConnection(protocol.Connection):
-    """grpclib's connection, creating our streams."""
+    """grpclib's connection, creating our streams.
+
+    `shortcuts` is None where every frame goes through h2.
+    """
 
     max_message_bytes = 0
+    shortcuts: Shortcuts | None = None
 
     def create_stream(
         self, *, stream_id: int | None = None, wrapper: object = None
     ) -> ServerStream:
         """A stream for an incoming request."""
         return ServerStream(self, self._connection, self._transport, stream_id=stream_id)
+
+    def ack(self, stream_id: int, size: int) -> None:
+        """`size` flow-controlled bytes of the stream were read."""
+        if self.shortcuts is None or not self.shortcuts.acknowledge(stream_id, size):
+            super().ack(stream_id, size)
+
+    def send_now(self, stream: ServerStream, message: bytes) -> bool:
+        """Send a message at once, if that can be done without waiting and without h2."""
+        if self.shortcuts is None or not self.write_ready.is_set():
+            return False
+        prefix = message_prefix(message)
+        return self.shortcuts.send(stream.number, prefix, message, whole=True) > 0
+
+    async def send_data(self, stream: ServerStream, data: memoryview) -> None:
+        """Send all of `data`, waiting for the peer's windows and for the socket.
+
+        h2's ProtocolError when the stream cannot send; returns early when it was terminated.
+        """
+        while data and not stream.terminated:
+            await self.write_ready.wait()
+            stream.window_updated.clear()
+            sent = self._send_some(stream, data)
+            data = data[sent:]
+            if data and not sent:
+                await self._window_update(stream)
+
+    def _send_some(self, stream: ServerStream, data: memoryview) -> int:
+        if self.shortcuts is not None:
+            sent = self.shortcuts.send(stream.number, b"", data, whole=False)
+            if sent >= 0:
+                return sent
+        h2 = self._connection
+        window = min(h2.local_flow_control_window(stream.number), h2.max_outbound_frame_size)
+        if window <= 0:
+            return 0
+        h2.send_data(stream.number, data[:window])
+        self.flush()
+        return min(window, len(data))
+
+    async def _window_update(self, stream: ServerStream) -> None:
+        if self.shortcuts is None:
+            await stream.window_updated.wait()
+            return
+        self.shortcuts.blocked.add(stream)
+        try:
+            await stream.window_updated.wait()
+        finally:
+            self.shortcuts.blocked.discard(stream)
 
 
 class ServerEvents(protocol.EventsProcessor):
@@ -120,12 +176,14 @@ class ServerProtocol(protocol.H2Protocol):
         *,
         max_message_bytes: int,
         max_concurrent_streams: int,
+        shortcuts: bool,
         on_open: Callable[[ServerProtocol], None],
         on_close: Callable[[ServerProtocol], None],
     ) -> None:
         super().__init__(handler, config, _H2_CONFIG)
         self._max_message_bytes = max_message_bytes
         self._max_concurrent_streams = max_concurrent_streams
+        self._shortcuts = shortcuts and AVAILABLE
         self._on_open = on_open
         self._on_close = on_close
         self._last_stream_id = 0
@@ -155,21 +213,51 @@ class ServerProtocol(protocol.H2Protocol):
         opened = self.config.http2_connection_window_size - 65_535
         if opened > 0:
             h2_connection.increment_flow_control_window(opened)
-        self.connection = ServerConnection(
-            h2_connection, cast("asyncio.Transport", transport), config=self.config
-        )
+        writer = cast("asyncio.Transport", transport)
+        if self._shortcuts:
+            writer = cast("asyncio.Transport", CoalescingTransport(writer))
+        self.connection = ServerConnection(h2_connection, writer, config=self.config)
         self.connection.max_message_bytes = self._max_message_bytes
         self.connection.flush()
         self.connection.initialize()
         self.processor = ServerEvents(self.handler, self.connection)
         self.processor.processors[RequestReceived] = self._request_received
         self.processor.processors[PingAckReceived] = self._ping_ack_received
+        if isinstance(writer, CoalescingTransport):
+            self.connection.shortcuts = Shortcuts(
+                h2_connection,
+                writer,
+                cast("dict[int, ServerStream]", self.processor.streams),
+                self._feed,
+            )
         self._on_open(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer: through the short cuts where there are any."""
+        shortcuts = self.connection.shortcuts
+        if shortcuts is None:
+            super().data_received(data)
+            return
+        try:
+            shortcuts.receive(data)
+        except ProtocolError:
+            log.debug("protocol error", exc_info=True)
+            self.connection.flush()
+            self.processor.close("Protocol error")
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        """What h2 shall see, and what follows from it."""
+        events = self.connection._connection.receive_data(data)
+        self.connection.flush()
+        for event in events:
+            self.processor.process(event)
+        self.connection.flush()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The peer or the server closed: handlers are cancelled."""
         self._away_done()
         super().connection_lost(exc)
+        self.connection.write_ready.set()  # a sender that waits for the socket must see it
         self._on_close(self)
 
     @property

@@ -159,6 +159,6 @@ class MessageBuffer:
         return plain
 
 
-def frame_message(message: bytes) -> bytes:
-    """`message` with its prefix, uncompressed."""
-    return b"\x00" + len(message).to_bytes(4, "big") + message
+def message_prefix(message: bytes) -> bytes:
+    """What stands before `message` on the wire: not compressed, and its length."""
+    return b"\x00" + len(message).to_bytes(4, "big")

@@ -14,7 +14,7 @@ from grpclib.exceptions import GRPCError
 from grpclib.metadata import encode_grpc_message
 from h2.exceptions import ProtocolError as H2ProtocolError
 
-from srd.daemon.grpc_messages import ACCEPTED_ENCODINGS, frame_message
+from srd.daemon.grpc_messages import ACCEPTED_ENCODINGS, message_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,9 @@ class ProcessStream:
 
     def __repr__(self) -> str:
         state = "ended" if self.ended else "open"
-        return f"<ProcessStream {self._stream.id} {state} from {self.peer} {self._stream.buffer}>"
+        return (
+            f"<ProcessStream {self._stream.number} {state} from {self.peer} {self._stream.buffer}>"
+        )
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -89,30 +91,19 @@ class ProcessStream:
 
         StreamClosedError when the peer is gone.
         """
+        if self.ended or self._stream.terminated:
+            raise StreamClosedError(f"stream {self._stream.number} is closed")
+        connection = self._stream.connection
+        if not self._sending.locked() and connection.send_now(self._stream, message):
+            return
         async with self._sending:
-            if self.ended or self._stream.terminated:
-                raise StreamClosedError(f"stream {self._stream.id} is closed")
+            framed = memoryview(message_prefix(message) + message)
             try:
-                await self._send_data(frame_message(message))
+                await connection.send_data(self._stream, framed)
             except H2ProtocolError as error:
-                raise StreamClosedError(f"stream {self._stream.id} is closed") from error
-
-    async def _send_data(self, data: bytes) -> None:
-        stream = self._stream
-        h2, number = stream._h2_connection, stream.number
-        position = 0
-        while position < len(data):
-            await stream.connection.write_ready.wait()
-            if stream.terminated:
-                raise StreamClosedError(f"stream {stream.id} is closed")
-            window = min(h2.local_flow_control_window(number), h2.max_outbound_frame_size)
-            if window <= 0:
-                stream.window_updated.clear()
-                await stream.window_updated.wait()
-                continue
-            h2.send_data(number, data[position : position + window])
-            stream.connection.flush()
-            position += window
+                raise StreamClosedError(f"stream {self._stream.number} is closed") from error
+            if self._stream.terminated:
+                raise StreamClosedError(f"stream {self._stream.number} is closed")
 
     async def refuse(self, http_status: str) -> None:
         """Answer what is no gRPC call with a bare HTTP status."""
@@ -148,4 +139,4 @@ class ProcessStream:
         try:
             await self._stream.send_headers(list(headers), end_stream=end_stream)
         except H2ProtocolError as error:
-            raise StreamClosedError(f"stream {self._stream.id} is closed") from error
+            raise StreamClosedError(f"stream {self._stream.number} is closed") from error

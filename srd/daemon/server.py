@@ -50,7 +50,8 @@ class ServerOptions:
     listening sockets handed over by the service manager; any of the three, all are used.
     `tls` must demand client certificates itself where they are wanted. An unread stream holds
     at most `stream_window` bytes; `connection_window` is larger by far, so that it starves no
-    other stream (stack measurements, section 3). Windows and sizes in bytes.
+    other stream (stack measurements, section 3). Windows and sizes in bytes. `shortcuts` lets
+    ordinary DATA frames pass h2 by (see grpc_shortcuts).
     """
 
     listen: str | None = None
@@ -63,6 +64,7 @@ class ServerOptions:
     connection_window: int = 64 << 20
     stream_window: int = 1 << 20
     max_concurrent_streams: int = 4096
+    shortcuts: bool = True
     drain_patience: float = 1.0  # seconds to wait for the peer's answer to the first GOAWAY
 
 
@@ -177,6 +179,7 @@ class ExtProcServer:
             self._config,
             max_message_bytes=self.options.max_message_bytes,
             max_concurrent_streams=self.options.max_concurrent_streams,
+            shortcuts=self.options.shortcuts,
             on_open=self._connections.add,
             on_close=self._connections.discard,
         )

@@ -25,7 +25,7 @@ from srd.wire._pb.grpc.health.v1 import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
     from pathlib import Path
 
     from srd.daemon.grpc_stream import ProcessStream
@@ -50,11 +50,25 @@ async def echo(stream: ProcessStream) -> None:
         await stream.send(message)
 
 
+_shortcuts = True
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["shortcuts", "plain"])
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs with the short cuts past h2 and without them."""
+    global _shortcuts
+    _shortcuts = request.param
+    yield
+    _shortcuts = True
+
+
 @contextlib.asynccontextmanager
 async def serving(
     handler: Callable[[ProcessStream], Coroutine[Any, Any, None]] = echo, **options: Any
 ) -> AsyncIterator[ExtProcServer]:
-    server = ExtProcServer(handler, ServerOptions(**({"listen": "127.0.0.1:0"} | options)))
+    server = ExtProcServer(
+        handler, ServerOptions(**({"listen": "127.0.0.1:0", "shortcuts": _shortcuts} | options))
+    )
     await server.start()
     try:
         yield server

@@ -1,0 +1,256 @@
+"""Short cuts past h2 for the frames that make up nearly all traffic.
+
+Why this file exists: h2 spends a few microseconds on every rule of HTTP/2 at every frame, and a
+body passes in many frames. DATA and WINDOW_UPDATE frames that are beyond doubt are handled here;
+whatever is unusual (padding, an exceeded window, a stream in another state, a frame inside a header
+block) goes to h2 as it came, which then judges it as if this file did not exist. The windows live
+in h2's own objects, so both see the same numbers. This file must know nothing of gRPC.
+
+It reaches into private parts of h2 4.x. `AVAILABLE` tells whether they are where they are expected.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from typing import TYPE_CHECKING
+
+from h2.config import H2Configuration
+from h2.connection import ConnectionState, H2Connection
+from h2.stream import H2Stream, StreamState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from srd.daemon.grpc_connection import ServerStream
+    from srd.daemon.grpc_transport import CoalescingTransport
+
+log = logging.getLogger(__name__)
+
+_HEADER = struct.Struct("!IBI")  # length << 8 | type, flags, stream
+_HEADER_BYTES = 9
+_PREFACE_BYTES = 24
+_DATA, _WINDOW_UPDATE = 0, 8
+_END_STREAM = 0x1
+_MAX_WINDOW = 2**31 - 1
+_STREAM_BITS = 2**31 - 1
+_PINNING = 4  # see _data: how many times its size a payload may keep alive
+
+_OPEN = StreamState.OPEN
+_SENDING = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
+
+
+def _available() -> bool:
+    """Whether this h2 has the parts that are used here, of the kinds that are expected."""
+    connection = H2Connection(H2Configuration(client_side=False))
+    stream = H2Stream(1, connection.config, 1, 1)
+    try:
+        numbers = (
+            connection._inbound_flow_control_window_manager._bytes_processed,
+            connection._inbound_flow_control_window_manager.current_window_size,
+            connection._inbound_flow_control_window_manager.max_window_size,
+            connection.outbound_flow_control_window,
+            connection.max_inbound_frame_size,
+            connection.max_outbound_frame_size,
+            stream._inbound_window_manager.current_window_size,
+            stream.outbound_flow_control_window,
+            len(connection.incoming_buffer._headers_buffer),
+            len(connection.streams),
+        )
+        return (
+            all(type(number) is int for number in numbers)
+            and stream._expected_content_length is None
+            and stream.state_machine.state is StreamState.IDLE
+            and connection.state_machine.state is ConnectionState.IDLE
+        )
+    except AttributeError:
+        return False
+
+
+AVAILABLE = _available()
+"""False with an h2 that looks different inside: everything then goes its plain way."""
+
+
+class Shortcuts:
+    """The short cuts of one connection.
+
+    `feed` hands bytes to h2 and acts on its events before it returns; it gets whole frames, in
+    the order of the wire. `streams` are those whose handler lives. Holds one incomplete frame.
+    """
+
+    def __init__(
+        self,
+        h2: H2Connection,
+        transport: CoalescingTransport,
+        streams: Mapping[int, ServerStream],
+        feed: Callable[[bytes | memoryview], None],
+    ) -> None:
+        self._h2 = h2
+        self._transport = transport
+        self._streams = streams
+        self._feed = feed
+        self._rest = b""
+        self._start = _PREFACE_BYTES  # where the first frame begins; 0 once that has passed
+        self._surrendered = False
+        self.blocked: set[ServerStream] = set()
+
+    def __repr__(self) -> str:
+        return f"<Shortcuts {len(self._rest)} bytes of an incomplete frame>"
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the peer. Errors are those of `feed`."""
+        if self._surrendered:
+            self._feed(data)
+            return
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        view, end = memoryview(data), len(data)
+        passed, pos = 0, self._start
+        while pos + _HEADER_BYTES <= end:
+            word, flags, stream_id = _HEADER.unpack_from(data, pos)
+            kind, stop = word & 0xFF, pos + _HEADER_BYTES + (word >> 8)
+            if word >> 8 > self._h2.max_inbound_frame_size:
+                # The end of this connection: h2 reads the whole frame and then objects.
+                self._surrendered = True
+                pos = end
+                break
+            if stop > end:
+                break
+            if kind in (_DATA, _WINDOW_UPDATE):
+                if passed < pos:
+                    self._feed(view[passed:pos])
+                    passed = pos
+                take = self._data if kind == _DATA else self._window_update
+                if take(view[pos:stop], flags, stream_id & _STREAM_BITS, end):
+                    passed = stop
+            pos = stop
+        if passed < pos <= end:
+            self._feed(view[passed:pos])
+            passed = pos
+        if passed:
+            self._start = 0
+        self._rest = data[passed:]
+
+    def _usable(self) -> bool:
+        """Whether frames other than CONTINUATION are in order at all."""
+        return (
+            self._h2.state_machine.state is not ConnectionState.CLOSED
+            and not self._h2.incoming_buffer._headers_buffer
+        )
+
+    def _data(self, frame: memoryview, flags: int, stream_id: int, arrived: int) -> bool:
+        """Take a DATA frame, or leave it to h2 (False)."""
+        stream, h2_stream = self._streams.get(stream_id), self._h2.streams.get(stream_id)
+        if (
+            stream is None
+            or h2_stream is None
+            or h2_stream.state_machine.state is not _OPEN
+            or h2_stream._expected_content_length is not None
+            or flags & ~_END_STREAM
+            or not self._usable()
+        ):
+            return False
+        size = len(frame) - _HEADER_BYTES
+        connection_window = self._h2._inbound_flow_control_window_manager
+        stream_window = h2_stream._inbound_window_manager
+        if size > min(connection_window.current_window_size, stream_window.current_window_size):
+            return False
+        connection_window.current_window_size -= size
+        stream_window.current_window_size -= size
+        payload = frame[_HEADER_BYTES:]
+        if size * _PINNING < arrived:
+            # A view keeps all that arrived with it alive: a small payload is copied, so that an
+            # unread stream holds at most _PINNING times its window.
+            payload = memoryview(bytes(payload))
+        stream.buffer.add(payload, size)
+        if flags & _END_STREAM:
+            # The stream's state is h2's business: it sees an empty frame that ends the stream.
+            self._feed(_HEADER.pack(_DATA, _END_STREAM, stream_id))
+        return True
+
+    def _window_update(self, frame: memoryview, flags: int, stream_id: int, arrived: int) -> bool:
+        """Take a WINDOW_UPDATE frame, or leave it to h2 (False)."""
+        increment = int.from_bytes(frame[_HEADER_BYTES:], "big")
+        if len(frame) != _HEADER_BYTES + 4 or not 0 < increment <= _MAX_WINDOW:
+            return False
+        if not self._usable():
+            return False
+        if not stream_id:
+            window = self._h2.outbound_flow_control_window + increment
+            if window > _MAX_WINDOW:
+                return False
+            self._h2.outbound_flow_control_window = window
+            for blocked in self.blocked:
+                blocked.window_updated.set()
+            return True
+        stream, h2_stream = self._streams.get(stream_id), self._h2.streams.get(stream_id)
+        if stream is None or h2_stream is None or h2_stream.state_machine.state not in _SENDING:
+            return False
+        window = h2_stream.outbound_flow_control_window + increment
+        if window > _MAX_WINDOW:
+            return False
+        h2_stream.outbound_flow_control_window = window
+        stream.window_updated.set()
+        return True
+
+    def acknowledge(self, stream_id: int, size: int) -> bool:
+        """Count bytes as read if that needs no WINDOW_UPDATE frame; False: let h2 do it.
+
+        The conditions are those under which h2's window manager sends nothing.
+        """
+        h2_stream = self._h2.streams.get(stream_id)
+        if h2_stream is None or not h2_stream.open:
+            return False
+        windows = (self._h2._inbound_flow_control_window_manager, h2_stream._inbound_window_manager)
+        for window in windows:
+            if (
+                window.current_window_size <= 0
+                or (window._bytes_processed + size) * 2 >= window.max_window_size - 1
+            ):
+                return False
+        for window in windows:
+            window._bytes_processed += size
+        return True
+
+    def send(self, stream_id: int, prefix: bytes, data: bytes | memoryview, *, whole: bool) -> int:
+        """Write `prefix` and `data` as DATA frames, as far as the windows reach.
+
+        Returns how many bytes were written, 0 when a window is closed; with `whole` all or
+        nothing. -1 when the stream is in no state to send: let h2 tell why.
+        """
+        h2, h2_stream = self._h2, self._h2.streams.get(stream_id)
+        if (
+            h2_stream is None
+            or h2_stream.state_machine.state not in _SENDING
+            or h2.state_machine.state is ConnectionState.CLOSED
+        ):
+            return -1
+        size = len(prefix) + len(data)
+        window = min(h2.outbound_flow_control_window, h2_stream.outbound_flow_control_window)
+        if size > window:
+            if whole or window <= 0:
+                return 0
+            size = window
+        h2.outbound_flow_control_window -= size
+        h2_stream.outbound_flow_control_window -= size
+        self._write_frames(stream_id, prefix, data, size)
+        return size
+
+    def _write_frames(
+        self, stream_id: int, prefix: bytes, data: bytes | memoryview, size: int
+    ) -> None:
+        """The first `size` bytes of `prefix` and `data`, in frames that the peer accepts."""
+        write, largest = self._transport.write, self._h2.max_outbound_frame_size
+        if size <= largest and size == len(prefix) + len(data):
+            write(_HEADER.pack(size << 8, 0, stream_id) + prefix)
+            write(data)
+            return
+        view, left, pos = memoryview(data), size, 0
+        while left:
+            length = min(left, largest)
+            rest = length - len(prefix)
+            write(_HEADER.pack(length << 8, 0, stream_id) + prefix)
+            write(view[pos : pos + rest])
+            prefix = b""
+            pos += rest
+            left -= length

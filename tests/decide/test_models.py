@@ -109,3 +109,12 @@ def test_the_host_is_that_of_the_first_backend(ref, host):
 
 def test_a_model_without_backends_has_no_host(routed):
     assert backend_host("unheard-of", routed) == ""
+
+
+def test_the_base_of_an_adapter_is_the_refs_card_even_when_a_card_has_its_name():
+    document = loads(
+        "routing: {modelCards: [{name: base, loras: [{name: expert}]}, {name: expert}]}"
+    ).document
+    single = DecisionRule(name="d", model_refs=(ModelRef(model="base", lora_name="expert"),))
+    choice = choose(single, document)
+    assert (choice.model, choice.base_model) == ("expert", "base")

@@ -6,10 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from srd.body.rewrite import NO_REWRITE, SystemPrompt
-from srd.config import Document, loads
+from srd.classify.api import Scores
+from srd.config import Document, load_default, loads
+from srd.config.signals import DOMAIN_LABELS
 from srd.decide.decision import Basis
 from srd.decide.router import Router
 from srd.plugins.plan import SPOOFABLE_HEADERS, Plan, plan
+from srd.signals.base import Evidence
+from srd.signals.catalog import compile_signals
 
 OTHER_API = SimpleNamespace(name="RESPONSES")
 
@@ -139,3 +143,59 @@ def test_without_any_model_the_request_is_refused(decide, basis, status):
 def test_the_repr_says_what_happens(planned):
     assert repr(planned("math")) == "<Plan model=math-expert set=1 system=True>"
     assert repr(Plan()) == "<Plan model=- set=0 system=False>"
+
+
+#: Label -> adapter, thinks (upstream section 1.15).
+SHIPPED = {
+    "biology": ("science-expert", False),
+    "business": ("social-expert", False),
+    "chemistry": ("science-expert", True),
+    "computer science": ("science-expert", False),
+    "economics": ("social-expert", False),
+    "engineering": ("science-expert", False),
+    "health": ("science-expert", False),
+    "history": ("humanities-expert", False),
+    "law": ("law-expert", False),
+    "math": ("math-expert", True),
+    "other": ("general-expert", False),
+    "philosophy": ("humanities-expert", False),
+    "physics": ("science-expert", True),
+    "psychology": ("humanities-expert", False),
+}
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """From a prompt and its top label to the Decision and the Plan, over the shipped document."""
+    document = load_default().document
+    signals = compile_signals(document, classifier=None)
+    router = Router(document, signals)
+
+    def run(text, label):
+        rest = 0.1 / (len(DOMAIN_LABELS) - 1)
+        scores = Scores(domain={name: 0.9 if name == label else rest for name in DOMAIN_LABELS})
+        readings = signals.read(Evidence(text=text, settled=True, whole=True, scores=scores))
+        verdict = router.engine.judge(readings)
+        decision = router.conclude(
+            verdict, basis=Basis.COMPLETE, requested_model="auto", readings=readings, scores=scores
+        )
+        return decision, plan(decision, document, requested_model="auto", params={})
+
+    return run
+
+
+@pytest.mark.parametrize("label", DOMAIN_LABELS)
+def test_the_shipped_document_sends_every_subject_to_its_expert(shipped, label):
+    decision, made = shipped("What is it?", label)
+    expert, thinks = SHIPPED[label]
+    flag = b"true" if thinks else b"false"
+    assert (decision.category, decision.label) == (label, label)
+    assert (decision.model, made.rewrite.model) == (expert, expert)
+    assert made.rewrite.merge == {"chat_template_kwargs": {"enable_thinking": flag}}
+
+
+def test_a_request_for_care_outranks_its_subject_in_the_shipped_document(shipped):
+    decision, made = shipped("Please think: what is 2 + 2?", "math")
+    assert decision.matched == ("keyword:thinking",)
+    assert (decision.model, decision.category) == ("general-expert", None)
+    assert made.rewrite.merge == {"chat_template_kwargs": {"enable_thinking": b"true"}}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from srd.config.document import Document
 from srd.config.plugins import FastResponseConfig
 from srd.config.problems import Problems, closest, join, quote
+from srd.config.providers import ProviderModel
 from srd.config.rulechecks import check_rule_tree, check_signals
 from srd.config.valuechecks import check_values
 
@@ -73,6 +74,8 @@ def _providers(document: Document, problems: Problems) -> None:
                 problems, join(path, "reasoning_family"), "reasoning family", family, families
             )
         refs = model.backend_refs
+        if model.name and model == ProviderModel(name=model.name) and not _faulty(problems, path):
+            problems.error(path, "the entry says nothing but a name", "give it backend_refs")
         unique(problems, join(path, "backend_refs"), (ref.name for ref in refs), "backends")
         for number, ref in enumerate(refs):
             if not ref.endpoint and not ref.base_url:
@@ -158,6 +161,11 @@ def _recipes(document: Document, problems: Problems) -> None:
 def _dangling(problems: Problems, path: str, what: str, name: str, known: Iterable[str]) -> None:
     names: Sequence[str] = sorted(known)
     problems.error(path, f"there is no {what} {quote(name)}", closest(name, names))
+
+
+def _faulty(problems: Problems, path: str) -> bool:
+    """True when something inside the mapping at `path` was refused."""
+    return any(problem.path.startswith(path) for problem in problems.errors)
 
 
 def _unsure(problems: Problems, path: str, key: str) -> bool:

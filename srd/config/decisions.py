@@ -5,7 +5,7 @@ must not know how trees are evaluated nor what plugins do.
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -25,6 +25,26 @@ __all__ = [
 ]
 
 C = TypeVar("C")
+
+AlgorithmType = Literal[
+    "",
+    "static",
+    "knn",
+    "kmeans",
+    "svm",
+    "mlp",
+    "router_dc",
+    "automix",
+    "hybrid",
+    "latency_aware",
+    "multi_factor",
+    "prompt",
+    "confidence",
+    "ratings",
+    "remom",
+    "fusion",
+    "workflows",
+]
 
 
 class ModelRef(Part, frozen=True, kw_only=True):
@@ -50,7 +70,7 @@ class Algorithm(Part, frozen=True, kw_only=True):
     selector fails.
     """
 
-    type: str = ""
+    type: AlgorithmType = ""
     on_error: str = ""
     static: Opaque | None = None
     knn: Opaque | None = None

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import msgspec
 
-from srd.config.base import Part
+from srd.config.base import Part, Word
 from srd.config.globals import Global
 from srd.config.providers import ProviderModel, Providers, ReasoningFamily
 from srd.config.routing import Entrypoint, ModelCard, Recipe, Routing
@@ -27,7 +27,7 @@ class Listener(Part, frozen=True, kw_only=True):
     name: str = ""
     address: str = ""
     port: int = 0
-    timeout: str = ""
+    timeout: Word = ""
 
 
 class Document(Part, frozen=True, kw_only=True, dict=True):

@@ -52,6 +52,9 @@ _PROFILE = (
     "api_key_env",
 )
 
+#: What upstream does with several modelRefs when nothing else is said.
+_DEFAULT_SELECTION = 'the default selection algorithm "knn"'
+
 #: Feature and the paths that ask for it.
 Asked = Iterator[tuple[str, str]]
 
@@ -89,11 +92,15 @@ def _signals(document: Document, problems: Problems) -> Asked:
 
 
 def _decisions(document: Document, problems: Problems) -> Asked:
+    selection = document.global_.router.model_selection
+    is_static = selection is not None and (not selection.enabled or selection.method == "static")
     for index, decision in enumerate(document.routing.decisions):
         path = f"routing.decisions[{index}]"
         if decision.algorithm is not None and decision.algorithm.type not in ("", "static"):
             kind = decision.algorithm.type
             yield f"the selection algorithm {quote(kind)}", f"{path}.algorithm.type"
+        if decision.algorithm is None and len(decision.model_refs) > 1 and not is_static:
+            yield _DEFAULT_SELECTION, join(path, "modelRefs")
         for key in ("adaptations", "candidateIterations", "emits", "output_contract"):
             if problems.written(join(path, key)) and _not_empty(document, path, key):
                 yield f"{key} of decisions", join(path, key)
@@ -252,6 +259,9 @@ _HINTS: dict[str, str] = {
     "provider profiles": "paths, keys and headers of backends are the gateway's",
     "management_api": "use --admin",
     "the looper": "for its grpc_max_msg_size_mb use global.router.limits.max_message_bytes",
+    _DEFAULT_SELECTION: (
+        "the choice is by weight, else the first; write `algorithm: {type: static}`"
+    ),
     "models of the operator's own": "the model inside the package answers",
 }
 _HINTS.update((f"the signal {kind}", "its leaves never match") for kind in SIGNAL_KEYS)

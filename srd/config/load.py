@@ -19,7 +19,7 @@ from srd.config.domains import declare_domains
 from srd.config.features import warn_of_missing
 from srd.config.jsontext import parse_json
 from srd.config.nodes import Map, Node, Unreadable, parse_yaml
-from srd.config.problems import ConfigErrors, Problem, Problems
+from srd.config.problems import ConfigErrors, Problem, Problems, nearest, quote
 
 __all__ = ["Loaded", "load", "load_default", "loads"]
 
@@ -66,8 +66,10 @@ def loads(
     problems = Problems()
     root, kind = _parse(data, source)
     document = Decoder(problems, os.environ if env is None else env).document(root)
-    if not {"routing", "global"} & (root.entries.keys() if isinstance(root, Map) else set()):
-        problems.error("", "the document has neither routing nor global")
+    if isinstance(root, Map) and not {"routing", "global"} & root.entries.keys():
+        near = (nearest(key, ("config", "routing", "global")) for key in root.entries)
+        hint = next((f"did you mean {quote(name)}?" for name in near if name), "")
+        problems.error("", "the document has neither routing nor global", hint)
     document = declare_domains(document)
     check(document, problems)
     warn_of_missing(document, problems)

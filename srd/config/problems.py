@@ -74,6 +74,7 @@ class Problems:
         self._errors: list[Problem] = []
         self._warnings: list[Problem] = []
         self._at: dict[int, Position] = {}
+        self._broken: set[str] = set()
 
     def place(self, path: str, position: Position) -> None:
         """Remember where the value of `path` stands."""
@@ -86,6 +87,7 @@ class Problems:
     def error(self, path: str, what: str, hint: str = "", position: Position | None = None) -> None:
         """The document cannot be used."""
         self._errors.append(self._problem(path, what, hint, position))
+        self._broken.add(path)
 
     def warn(self, path: str, what: str, hint: str = "", position: Position | None = None) -> None:
         """The document can be used, and someone should know this."""
@@ -93,7 +95,7 @@ class Problems:
 
     def broken(self, path: str) -> bool:
         """True when an error stands exactly at `path`: what refers to it is not to blame."""
-        return any(problem.path == path for problem in self._errors)
+        return path in self._broken
 
     @property
     def errors(self) -> tuple[Problem, ...]:

@@ -170,10 +170,12 @@ def _early_notes(document: Document, decisions: tuple[DecisionLine, ...]) -> lis
         return ["Early decisions are off (global.router.streamed_body.early_decision.enabled)."]
     if not decisions:
         return []
-    late = [line for line in decisions if line.early is Early.NO]
+    late = [line for line in decisions if line.early is Early.NO and line.blockers]
+    never = [line.name for line in decisions if line.early is Early.NO and not line.blockers]
+    also = _sometimes(decisions) + ([f"Never matches: {', '.join(never)}."] if never else [])
     if not late:
         note = f"Every decision can fall early, before a body larger than {budget} bytes has ended."
-        return [note] if not _sometimes(decisions) else [note, *_sometimes(decisions)]
+        return [note, *also]
     blockers = ", ".join(dict.fromkeys(b for line in late for b in line.blockers))
     which = "No decision" if len(late) == len(decisions) else f"{len(late)} of {len(decisions)}"
     can = "can fall early" if len(late) == len(decisions) else "decisions cannot fall early"
@@ -182,7 +184,7 @@ def _early_notes(document: Document, decisions: tuple[DecisionLine, ...]) -> lis
         "  To change that, set `scope: window` on those rules (they then judge the beginning",
         "  only), rank them below the others, or, where the gateway's routing ignores headers,",
         "  set global.router.streamed_body.early_decision.tail_insertion: true.",
-        *_sometimes(decisions),
+        *also,
     ]
 
 

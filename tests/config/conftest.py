@@ -35,6 +35,61 @@ routing:
       modelRefs: [{model: base, lora_name: math-expert, use_reasoning: true}]
 """
 
+EVERY_SIGNAL = """\
+routing:
+  signals:
+    keywords: [{name: urgent, operator: OR, keywords: [now]}]
+    domains: [{name: math}, {name: coding, mmlu_categories: [computer science]}]
+    embeddings: [{name: near, candidates: [a]}]
+    complexity: [{name: deep, threshold: 0.1, hard: {candidates: [a]}, easy: {candidates: [b]}}]
+    language: [{name: "no"}]
+    context: [{name: long, min_tokens: 32K}]
+    structure: [{name: many, feature: {type: count, source: {type: text_bytes}}}]
+    conversation: [{name: turns, feature: {type: count, source: {type: message}}}]
+    events: [{name: outage, event_types: [outage]}]
+    metadata: [{name: gold, key: tier, predicate: {equals: gold}}]
+    jailbreak: [{name: attack, threshold: 0.6}]
+    pii: [{name: personal}]
+    fact_check: [{name: needs_fact_check}]
+    user_feedbacks: [{name: wrong_answer}]
+    reasks: [{name: again}]
+    preferences: [{name: terse}]
+    modality: [{name: AR}]
+    role_bindings: [{name: admins, role: admin, subjects: [{kind: Group, name: ops}]}]
+    kb: [{name: private, kb: privacy_kb}]
+    classifiers: [{name: risk, type: local, labels: [low, high]}]
+  projections:
+    mappings: [{name: m, source: s, outputs: [{name: band}]}]
+  decisions:
+    - name: one
+      modelRefs: [{model: any}]
+      rules: {operator: OR, conditions: [{type: TYPE, name: NAME}]}
+"""
+
+NAMES = {
+    "keyword": "urgent",
+    "domain": "math",
+    "embedding": "near",
+    "complexity": "deep:hard",
+    "language": "no",
+    "context": "long",
+    "structure": "many",
+    "conversation": "turns",
+    "event": "outage",
+    "metadata": "gold",
+    "jailbreak": "attack",
+    "pii": "personal",
+    "fact_check": "needs_fact_check",
+    "user_feedback": "wrong_answer",
+    "reask": "again",
+    "preference": "terse",
+    "modality": "AR",
+    "authz": "admin",
+    "kb": "private",
+    "classifier": "risk",
+    "projection": "band",
+}
+
 Refuse = Callable[..., list[Problem]]
 Warned = Callable[..., list[Problem]]
 Take = Callable[..., Document]
@@ -86,3 +141,15 @@ def seed() -> Path:
     if not folder.is_dir():
         pytest.skip("the seed guide's files (../shared/seed) are not here")
     return folder
+
+
+@pytest.fixture
+def one_leaf() -> Callable[..., str]:
+    """The text of a document that declares a rule of every type and whose one decision has one
+    leaf: of this type, with this name or that of the declared rule."""
+
+    def _one_leaf(leaf_type: str, name: str = "") -> str:
+        named = f'"{name or NAMES[leaf_type]}"'
+        return EVERY_SIGNAL.replace("TYPE", leaf_type).replace("NAME", named)
+
+    return _one_leaf

@@ -50,7 +50,10 @@ def test_a_name_that_stands_twice_is_refused(
     refuse, minimal: str, item: str, path: str, what: str
 ) -> None:
     name = item.split("\n")[0].strip().removeprefix("- name: ")
-    extra = {"routing.decisions[1].name": "\n      modelRefs: [{model: base}]"}.get(path, "")
+    extra = {
+        "routing.decisions[1].name": "\n      modelRefs: [{model: base}]",
+        "providers.models[1].name": "\n      reasoning_family: qwen3",
+    }.get(path, "")
     assert minimal.count(item) == 1
     start, rest = minimal.split(item)
     # The twin comes first in the file, so the document's own entry is the second one.
@@ -95,3 +98,14 @@ def test_a_decision_that_leads_nowhere_is_refused(refuse, take) -> None:
 def test_recipes_have_unique_names(refuse) -> None:
     text = "routing: {}\nrecipes: [{name: a, routing: {}}, {name: a, routing: {}}]\n"
     assert [problem.path for problem in refuse(text)] == ["recipes[1].name"]
+
+
+def test_a_provider_entry_must_say_something(refuse) -> None:
+    [problem] = refuse("routing: {}\nproviders: {models: [{name: m}]}\n")
+    assert problem.path == "providers.models[0]"
+
+
+def test_an_unknown_algorithm_is_refused(refuse) -> None:
+    text = "routing: {decisions: [{name: a, modelRefs: [{model: m}], algorithm: {type: statik}}]}"
+    [problem] = refuse(text)
+    assert problem.hint == 'did you mean "static"?'

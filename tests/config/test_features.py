@@ -4,6 +4,8 @@ from srd.config import loads
 from srd.config.features import EVALUATED_PLUGINS, EVALUATED_SIGNALS
 from srd.config.plugins import PLUGIN_TYPES
 from srd.config.rules import LEAF_TYPES
+from srd.signals.catalog import compile_signals
+from srd.signals.unsupported import UnsupportedSignal
 
 DECISION = "routing: {{decisions: [{{name: a, modelRefs: [{{model: m}}], {}}}]}}"
 MODEL = "routing: {{}}\nproviders: {{models: [{{name: m, {}}}]}}"
@@ -161,3 +163,19 @@ def test_a_feature_asked_for_in_many_places_is_still_one_warning() -> None:
 def test_every_evaluated_signal_is_a_leaf_type() -> None:
     assert set(LEAF_TYPES) > EVALUATED_SIGNALS
     assert set(PLUGIN_TYPES) > EVALUATED_PLUGINS
+
+
+@pytest.mark.parametrize("leaf_type", LEAF_TYPES)
+def test_a_signal_counts_as_had_exactly_when_it_compiles_to_a_real_one(
+    take, one_leaf, leaf_type: str
+) -> None:
+    [signal] = compile_signals(take(one_leaf(leaf_type)), classifier=None).signals
+    assert isinstance(signal, UnsupportedSignal) is (leaf_type not in EVALUATED_SIGNALS)
+
+
+def test_a_choice_among_models_without_an_algorithm_is_a_warning() -> None:
+    text = "routing: {decisions: [{name: a, modelRefs: [{model: m}, {model: n}]}]}"
+    [(path, what)] = _warnings(text)
+    assert (path, what.endswith('"knn"')) == ("routing.decisions[0].modelRefs", True)
+    assert _warnings(text + "\nglobal: {router: {model_selection: {method: static}}}") == []
+    assert _warnings(text.replace("name: a,", "name: a, algorithm: {type: static},")) == []

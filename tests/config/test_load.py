@@ -1,3 +1,4 @@
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_lines_are_those_of_the_values_file_and_paths_those_of_the_document(mini
         (b"just text", 'expected a mapping, got "just text"'),
         (b"{}", "the document has neither routing nor global"),
         (b"version: v0.3\nproviders: {}\n", "the document has neither routing nor global"),
+        (b"confg: {routing: {}}\n", 'did you mean "config"?'),
         (b"config: {}\n", "the document has neither routing nor global"),
         (b"routing: {}\n---\nrouting: {}\n", "more than one YAML document"),
         (b"routing: {}\n\xff\n", "byte 12 is not UTF-8"),
@@ -237,7 +239,7 @@ def test_whatever_is_put_wherever_the_answer_is_a_document_or_problems(
         place = tree
         for key in inner:
             place = place[key]
-        place[last] = data.draw(JUNK)
+        place[last] = copy.deepcopy(data.draw(JUNK))
     problems: tuple[Problem, ...] = ()
     try:
         assert loads(json.dumps(tree), env={}).document

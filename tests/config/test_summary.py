@@ -111,3 +111,10 @@ def test_an_empty_document_has_a_summary(take, text: str) -> None:
     found = summary(take(text)).text()
     assert found.startswith("0 decisions by priority, 0 models")
     assert "Without a match: no model." in found
+
+
+def test_a_decision_that_never_matches_is_named(take) -> None:
+    text = "routing: {decisions: [{name: lost, modelRefs: [{model: m}], rules: {operator: OR}}]}"
+    found = summary(take(text)).text()
+    assert "Never matches: lost." in found
+    assert "cannot fall early" not in found

@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class OpenPart(Part, frozen=True, kw_only=True):
     """A mapping of an upstream feature whose complete list of keys we do not have.
 
-    The keys named are checked, others are let through unread.
+    The keys named are checked, and so are slips of them; other keys are let through unread.
     """
 
 

@@ -40,6 +40,10 @@ __all__ = ["MAX_TEXT", "Decoder"]
 MAX_TEXT = 16 * 1024 * 1024
 
 
+#: How like a known key an unknown one must be to be a slip where unknown keys are let through.
+_ALMOST_EQUAL = 0.85
+
+
 class _Bad:
     """Stands for a value that was reported and cannot be used."""
 
@@ -127,7 +131,7 @@ class Decoder:
         instead = LEGACY_KEYS.get(re.sub(r"\[\d+\]", "[]", where))
         if instead is not None:
             self._problems.error(where, "this key is no longer taken", instead, node.keys[key])
-        elif not issubclass(cls, OpenPart):
+        elif not issubclass(cls, OpenPart) or nearest(key, fields_of(cls), _ALMOST_EQUAL):
             hint = elsewhere(key) or closest(key, fields_of(cls))
             self._problems.error(where, "unknown key", hint, node.keys[key])
             return nearest(key, fields_of(cls))

@@ -83,6 +83,7 @@ class Limits(Part, frozen=True, kw_only=True):
     max_streams: Positive = 4096
     max_held_bytes_total: Positive = 268435456
     idle_timeout_sec: NotNegative = 60
+    classify_timeout_ms: Positive = 2000
 
 
 class ModelSelection(OpenPart, frozen=True, kw_only=True):
@@ -319,7 +320,7 @@ class Stores(Part, frozen=True, kw_only=True):
     vector_store: Store | None = None
 
 
-class ToolsIntegration(OpenPart, frozen=True, kw_only=True):
+class ToolsIntegration(Part, frozen=True, kw_only=True):
     """A database of tools."""
 
     enabled: bool = False

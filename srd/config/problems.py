@@ -140,12 +140,12 @@ def quote(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown) + '"'
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name that `word` is most likely a slip of, or None."""
     plain = {_plain(name): name for name in known}
     if (same := plain.get(_plain(word))) is not None:
         return same
-    near = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)
     return plain[near[0]] if near else None
 
 

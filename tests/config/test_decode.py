@@ -289,3 +289,10 @@ def test_a_document_decodes_to_structs_with_defaults(take, minimal: str) -> None
     assert isinstance(document, Document)
     assert document.global_.router.streamed_body.early_decision.budget_bytes == 65536
     assert document.routing.decisions[0].model_refs[0].selected == "math-expert"
+
+
+def test_where_unknown_keys_pass_a_slip_of_a_known_one_does_not(refuse, take) -> None:
+    text = "global: {stores: {response_cache: {enabled: false, %s: 1}}}"
+    assert take(text % "redis_cluster_size")
+    [problem] = refuse(text % "similarity_treshold")
+    assert problem.hint == 'did you mean "similarity_threshold"?'

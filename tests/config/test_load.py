@@ -1,6 +1,7 @@
 import copy
 import hashlib
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from srd.config import ConfigErrors, load, load_default, loads
 from srd.config.decode import MAX_TEXT
 from srd.config.problems import Problem
+from srd.config.summary import summary
 
 VALUES = ["values-agentgateway.yaml", "values-ai-gateway.yaml", "values-streaming.yaml"]
+DEFAULT = resources.files("srd.config").joinpath("default.yaml").read_text()
 ADAPTERS = {
     "business": "social-expert",
     "law": "law-expert",
@@ -242,7 +245,32 @@ def test_whatever_is_put_wherever_the_answer_is_a_document_or_problems(
         place[last] = copy.deepcopy(data.draw(JUNK))
     problems: tuple[Problem, ...] = ()
     try:
-        assert loads(json.dumps(tree), env={}).document
+        assert summary(loads(json.dumps(tree), env={}).document).text()
     except ConfigErrors as refused:
         problems = refused.problems or (Problem("", "refused without a reason"),)
     assert all(problem.what and problem.line == 1 for problem in problems)
+
+
+def _keys(node: object, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """One path for every kind of key that the tree has."""
+    kinds = {tuple(k for k in p if isinstance(k, str)): p for p in _paths(node) if p}
+    return [
+        p for p in kinds.values() if isinstance(p[-1], str) and "reasoning_families" not in p[:-1]
+    ]
+
+
+@pytest.mark.parametrize("path", _keys(yaml.safe_load(DEFAULT)), ids=lambda p: str(p[-1]))
+def test_every_key_of_the_default_configuration_is_missed_when_misspelt(
+    path: tuple[str | int, ...],
+) -> None:
+    tree = yaml.safe_load(DEFAULT)
+    *inner, key = path
+    place = tree
+    for step in inner:
+        place = place[step]
+    assert isinstance(key, str)
+    place[key[:-2] + key[-1]] = place.pop(key)
+    with pytest.raises(ConfigErrors) as caught:
+        loads(yaml.safe_dump(tree))
+    [problem] = [p for p in caught.value.problems if p.what == "unknown key"]
+    assert problem.hint == f'did you mean "{key}"?'

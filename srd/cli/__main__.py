@@ -1,0 +1,5 @@
+"""`python -m srd.cli`."""
+
+from srd.cli import main
+
+main()

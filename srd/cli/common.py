@@ -1,0 +1,79 @@
+"""What several commands need: logging, the configuration, the classifier.
+
+Why this file exists: `serve`, `classify` and `explain` must build the same policy the same way.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from srd.classify.api import Classifier, ClassifierUnavailable
+from srd.config import ConfigErrors, Document, load, load_default
+from srd.exchange.policy import Policy, build_policy, needed_heads
+from srd.signals.catalog import compile_signals
+
+EXIT_CONFIG, EXIT_START = 1, 2
+
+#: What `srd classify` tells of every prompt, whatever the configuration needs.
+CLASSIFY_HEADS = frozenset({"domain", "jailbreak", "pii"})
+
+
+def setup_logging(log_format: str, level: str) -> None:
+    """One handler on stderr."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=level.upper(),
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        force=True,
+    )
+
+
+def classifier_for(
+    document: Document,
+    *,
+    model_dir: Path | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    heads: frozenset[str] = frozenset(),
+) -> Classifier | None:
+    """The classifier that a document needs (plus `heads`), or None when it needs none.
+
+    :raises ClassifierUnavailable: if it cannot be loaded; the message names the reason.
+    """
+    needed = needed_heads(compile_signals(document, classifier=None)) | heads
+    if not needed:
+        return None
+    from srd.classify.service import open_classifier
+
+    return open_classifier(model_dir, device=device, threads=threads, heads=needed)
+
+
+def open_policy(
+    config: Path | None,
+    *,
+    model_dir: Path | None = None,
+    threads: int | None = None,
+    heads: frozenset[str],
+) -> tuple[Policy, Classifier]:
+    """The policy of a file (or the embedded one) and a classifier with at least `heads`.
+
+    Ends the command with one clear sentence when either cannot be had.
+    """
+    try:
+        loaded = load_default() if config is None else load(config)
+        classifier = classifier_for(
+            loaded.document, model_dir=model_dir, threads=threads, heads=heads
+        )
+        assert classifier is not None
+        return build_policy(loaded.document, classifier), classifier
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(f"{config}: {problem}", err=True)
+        sys.exit(EXIT_CONFIG)
+    except (OSError, ClassifierUnavailable, RuntimeError) as error:
+        click.echo(f"srd cannot start: {error}", err=True)
+        sys.exit(EXIT_START)

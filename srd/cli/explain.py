@@ -1,0 +1,166 @@
+"""`srd explain`: why would this request go there, and what would change in it.
+
+Why this file exists: it is the Decision's rendering for people. Every fact in it comes from the
+exchange that serves; this file only draws.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import click
+
+from srd.classify.api import Ask, Scores
+from srd.cli.common import open_policy
+from srd.config import Document
+from srd.config.rules import Branch, RuleNode
+from srd.decide.decision import Decision
+from srd.decide.rules import LeafTable, Tree, leaf_key
+from srd.exchange.offline import Outcome, run_body
+from srd.signals.base import UNKNOWN, Reading, Truth
+
+_MARK = {"true": "+", "false": "-", "unknown": "?"}
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|\s+', re.S)
+
+
+@click.command()
+@click.argument("body", type=click.Path(path_type=Path, exists=True, allow_dash=True))
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A v0.3 document; without it, the one embedded in the package.",
+)
+@click.option("--path", default="/v1/chat/completions", show_default=True, help="Request path.")
+@click.option("--header", "headers", multiple=True, help='A request header, "name: value".')
+@click.option("--model-dir", type=click.Path(path_type=Path), default=None, help="Another model.")
+def explain(
+    body: Path, config: Path | None, path: str, headers: tuple[str, ...], model_dir: Path | None
+) -> None:
+    """Explain the decision for the request body in the file BODY ("-": standard input).
+
+    Prints every rule with what its signals said (+ true, - false, ? unknown when it fell), the
+    chosen model, the headers that would be set, and the bytes of the body that would change.
+    """
+    policy, classifier = open_policy(config, model_dir=model_dir, heads=frozenset({"domain"}))
+    raw = sys.stdin.buffer.read() if str(body) == "-" else body.read_bytes()
+
+    def answer(ask: Ask) -> Scores:
+        quick = classifier.quick(ask)
+        return classifier.submit(ask).result() if quick is None else quick
+
+    try:
+        given = dict(_header(text) for text in headers)
+        outcome = run_body(policy, raw, answer, path=path, headers=given)
+    finally:
+        classifier.close()
+    for line in render(policy.document, outcome, raw):
+        click.echo(line)
+    sys.exit(1 if outcome.decision is None and outcome.refused is not None else 0)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise click.UsageError(f'--header wants "name: value", not {text!r}')
+    return name.strip().lower(), value.strip()
+
+
+def render(document: Document, outcome: Outcome, raw: bytes) -> Iterator[str]:
+    """The explanation, line by line. O(decisions + body) but for the diff, which is bounded."""
+    decision = outcome.decision
+    if decision is None:
+        yield from _refused(outcome)
+        if outcome.refused is None:
+            yield "passed through: this request is not ours to route"
+        return
+    yield from _verdict(decision)
+    if decision.signals:
+        yield ""
+        yield from _tree(document, decision)
+    yield ""
+    yield from _refused(outcome)
+    if outcome.refused is None:
+        for name, value in outcome.set_headers:
+            yield f"header  set     {name}: {value.decode('latin-1')}"
+        yield from (_change(*change) for change in changes(raw, outcome.body))
+
+
+def _refused(outcome: Outcome) -> Iterator[str]:
+    if outcome.refused is not None:
+        yield f"answered by srd: HTTP {outcome.refused.status}"
+        yield outcome.refused.body.decode("utf-8", "replace")
+
+
+def _verdict(decision: Decision) -> Iterator[str]:
+    total = "?" if decision.body_bytes is None else decision.body_bytes
+    yield f"model       {decision.model}"
+    yield f"decision    {decision.name or '(none matched)'}"
+    yield f"basis       {decision.basis}, after {decision.bytes_read} of {total} bytes"
+    yield f"confidence  {decision.confidence:.4f}"
+    if decision.margin is not None:
+        yield f"margin      {decision.margin:.4f}"
+    if decision.label is not None:
+        top = f"{decision.label} {decision.label_confidence:.4f}"
+        yield f"classifier  {top} ({decision.stage}, {decision.tokens_read} tokens)"
+    if decision.reasoning is not None:
+        state = f"on, effort {decision.reasoning.effort}" if decision.reasoning.enabled else "off"
+        yield f"reasoning   {state}"
+    if decision.fallback_reason:
+        yield f"fallback    {decision.fallback_reason}"
+
+
+def _tree(document: Document, decision: Decision) -> Iterator[str]:
+    readings = {
+        f"{fact.type}:{fact.name}": Reading(
+            Truth(fact.value), fact.confidence, fact.score, fact.detail
+        )
+        for fact in decision.signals
+    }
+    ranked = sorted(document.routing.decisions, key=lambda rule: (-rule.priority, rule.name))
+    for rule in ranked:
+        chosen = "  <- chosen" if rule.name == decision.name else ""
+        yield f"{_mark(rule.rules, readings)} {rule.name} (priority {rule.priority}){chosen}"
+        yield from _node(rule.rules, readings, "    ")
+
+
+def _node(node: RuleNode, readings: Mapping[str, Reading], indent: str) -> Iterator[str]:
+    mark = _mark(node, readings)
+    if isinstance(node, Branch):
+        yield f"{indent}{mark} {node.operator}"
+        for child in node.conditions:
+            yield from _node(child, readings, indent + "  ")
+        return
+    reading = readings.get(leaf_key(node), UNKNOWN)
+    score = "" if reading.score is None else f"  score {reading.score:.4f}"
+    yield f"{indent}{mark} {leaf_key(node)}{score}  {reading.detail}".rstrip()
+
+
+def _mark(node: RuleNode, readings: Mapping[str, Reading]) -> str:
+    table = LeafTable()
+    tree = Tree(node, table)
+    return _MARK[tree.evaluate(table.outcomes(readings, forced=False)).truth.value]
+
+
+def changes(before: bytes, after: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """(offset in `before`, old bytes, new bytes) of every run of JSON tokens that differs."""
+    old, new = _TOKENS.findall(before), _TOKENS.findall(after)
+    offsets = [0]
+    for token in old:
+        offsets.append(offsets[-1] + len(token))
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for kind, a, b, c, d in matcher.get_opcodes():
+        if kind != "equal":
+            yield offsets[a], b"".join(old[a:b]), b"".join(new[c:d])
+
+
+def _change(offset: int, old: bytes, new: bytes) -> str:
+    return f"body    @{offset:<7} {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(text: bytes) -> str:
+    shown = text.decode("utf-8", "replace") or "(nothing)"
+    return shown if len(shown) <= 120 else f"{shown[:80]}… ({len(text)} bytes)"

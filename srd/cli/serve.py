@@ -1,0 +1,140 @@
+"""`srd serve`: run the daemon.
+
+Why this file exists: it turns flags into ServeOptions and failures at start into one clear sentence
+and an exit status. It must not know how the daemon lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from srd.classify.api import Classifier, ClassifierUnavailable
+from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for, setup_logging
+from srd.config import ConfigErrors, Document
+from srd.daemon.app import Daemon, ServeOptions
+from srd.daemon.notify import listen_fds
+
+
+
+
+@click.command()
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The v0.3 document, or a Helm values file that holds it under `config:`.",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:50051",
+    show_default=True,
+    help="ExtProc, health and reflection (gRPC).",
+)
+@click.option("--unix", "unix_path", default=None, help="Also listen on this Unix socket.")
+@click.option(
+    "--admin",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="Probes and the classify API (HTTP); empty: off.",
+)
+@click.option(
+    "--metrics",
+    default="127.0.0.1:9190",
+    show_default=True,
+    help="Prometheus scrapes (HTTP); empty: off.",
+)
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Another classifier than the one in the package.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where the classifier runs; cuda without CUDA fails at start.",
+)
+@click.option(
+    "--threads", type=int, default=None, help="Classifier threads; default: cores minus one."
+)
+@click.option(
+    "--grace",
+    type=float,
+    default=30.0,
+    show_default=True,
+    help="Seconds that streams in flight get after SIGTERM.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    show_default=True,
+    help="auto: text on a terminal, JSON lines otherwise.",
+)
+@click.option(
+    "--log-level", default="info", show_default=True, help="debug, info, warning or error."
+)
+def serve(
+    config: Path,
+    listen: str,
+    unix_path: str | None,
+    admin: str,
+    metrics: str,
+    model_dir: Path | None,
+    device: str,
+    threads: int | None,
+    grace: float,
+    log_format: str,
+    log_level: str,
+) -> None:
+    """Run the external processor until SIGTERM.
+
+    SIGTERM drains: not ready, no new streams, streams in flight finish. SIGHUP, or a change of the
+    configuration file, reloads it; a bad one keeps the old and says why.
+
+    Exit status: 0 after a drain, 1 for a bad configuration, 2 when it cannot start.
+    """
+    setup_logging(log_format, log_level)
+
+    def open_classifier(document: Document) -> Classifier | None:
+        return classifier_for(document, model_dir=model_dir, device=device, threads=threads)
+
+    options = ServeOptions(
+        config=config,
+        listen=listen,
+        admin=admin,
+        metrics=metrics,
+        unix_path=unix_path,
+        sockets=listen_fds(),
+        grace=grace,
+    )
+
+    async def run() -> int:
+        return await Daemon(options, open_classifier=open_classifier).run()
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            sys.exit(runner.run(run()))
+    except ConfigErrors as errors:
+        for problem in errors.problems:
+            click.echo(f"{config}: {problem}", err=True)
+        sys.exit(EXIT_CONFIG)
+    except (OSError, ClassifierUnavailable, RuntimeError) as error:
+        click.echo(f"srd cannot start: {error}", err=True)
+        sys.exit(EXIT_START)
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    """Uvloop where it is installed; it saves little, and costs nothing."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return loop

@@ -1,0 +1,159 @@
+"""What an exchange asks its driver to do, as values.
+
+Why this file exists: the other half of the transcript. A command names an effect; how it is encoded
+and sent is the driver's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from srd.classify.api import Ask
+from srd.decide.decision import Decision
+from srd.exchange.events import BodyMode, Direction, Headers, Timer
+from srd.plugins.errors import Immediate
+
+
+@dataclass(frozen=True, slots=True)
+class ModeOverride:
+    """All six fields of ProcessingMode, always explicit: an unset body mode means NONE to both
+    gateways (protocol reference 1.5). Header and trailer modes: 1 SEND, 2 SKIP."""
+
+    request_header_mode: int
+    response_header_mode: int
+    request_body_mode: int
+    response_body_mode: int
+    request_trailer_mode: int
+    response_trailer_mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHeaders:
+    """Answer the headers; commits headers and route of that direction."""
+
+    direction: Direction
+    set_headers: Headers = ()
+    remove_headers: tuple[str, ...] = ()
+    clear_route_cache: bool = False
+    mode_override: ModeOverride | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyChunk:
+    """A piece of streamed body (FULL_DUPLEX_STREAMED), at most CHUNK_BYTES long."""
+
+    direction: Direction
+    data: bytes | memoryview
+    end: bool = False
+
+    def __repr__(self) -> str:
+        return f"ReplyChunk({self.direction}, {len(self.data)} B, end={self.end})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyBody:
+    """The one answer to a body message in BUFFERED, BUFFERED_PARTIAL and STREAMED. `body` None
+    leaves the bytes alone; b"" clears them."""
+
+    direction: Direction
+    body: bytes | None = None
+    set_headers: Headers = ()
+    remove_headers: tuple[str, ...] = ()
+    clear_route_cache: bool = False
+
+    def __repr__(self) -> str:
+        size = "unchanged" if self.body is None else f"{len(self.body)} B"
+        return f"ReplyBody({self.direction}, {size})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTrailers:
+    """Answer the trailers; never carries a mutation (AgentGateway drops it)."""
+
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer the client ourselves. Always before the header reply (protocol reference 2.1)."""
+
+    immediate: Immediate
+
+
+@dataclass(frozen=True, slots=True)
+class AskClassifier:
+    """Start one forward off the loop; its answer comes back as ScoresArrived or ScoresFailed."""
+
+    ask_id: int
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class DropAsk:
+    """The answer is no longer wanted."""
+
+    ask_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """(Re)start a timer; it comes back as TimerFired."""
+
+    timer: Timer
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimers:
+    """The decision fell (or the exchange ended): no timer is wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision fell. A fact for the renderings, not an effect on the gateway."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The response's usage is known, or as much of it as was seen."""
+
+    model: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    streamed: bool
+    status: int
+
+
+Command = (
+    ReplyHeaders
+    | ReplyChunk
+    | ReplyBody
+    | ReplyTrailers
+    | Refuse
+    | AskClassifier
+    | DropAsk
+    | StartTimer
+    | StopTimers
+    | Decided
+    | Observed
+)
+
+__all__ = [
+    "AskClassifier",
+    "BodyMode",
+    "Command",
+    "Decided",
+    "DropAsk",
+    "ModeOverride",
+    "Observed",
+    "Refuse",
+    "ReplyBody",
+    "ReplyChunk",
+    "ReplyHeaders",
+    "ReplyTrailers",
+    "StartTimer",
+    "StopTimers",
+]

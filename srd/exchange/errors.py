@@ -1,0 +1,32 @@
+"""Errors of an exchange, split by blame.
+
+    SrdError
+    +-- GatewayProtocolError   the gateway broke ExtProc; we end that stream with a gRPC status
+    +-- ExchangeBug            ours: an invariant of the machine does not hold
+
+What the client or the operator got wrong is not an exception here: a client's bad body becomes a
+Refuse command, an operator's bad document never reaches an exchange (srd.config).
+"""
+
+from __future__ import annotations
+
+
+class SrdError(Exception):
+    """Base of everything srd raises on purpose."""
+
+
+class GatewayProtocolError(SrdError):
+    """The gateway sent a message that its own announcement rules out.
+
+    Answered with gRPC FAILED_PRECONDITION (or `status`) on that stream; the operator sees it in
+    `srd_streams_refused_total{reason="protocol"}`. The process lives on.
+    """
+
+    def __init__(self, problem: str, *, status: str = "FAILED_PRECONDITION") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.status = status
+
+
+class ExchangeBug(SrdError):  # noqa: N818 - it is not the caller's error
+    """Ours. Before the header reply the stream ends with INTERNAL; after it the body is echoed."""

@@ -1,0 +1,103 @@
+"""One configuration generation, compiled: everything an exchange consults and never changes.
+
+Why this file exists: a reload swaps one object, and exchanges in flight keep the one they began
+with. It must not know files, reloads or the classifier behind the signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from srd.classify.api import WINDOWS, Classifier
+from srd.config import Document
+from srd.config.globals import EarlyDecision
+from srd.decide.memo import Memo
+from srd.decide.router import Router
+from srd.signals.base import Signal
+from srd.signals.catalog import SignalSet, compile_signals
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A document with its compiled signals and rules. `memo` None: nothing is remembered."""
+
+    document: Document
+    signals: SignalSet
+    router: Router
+    memo: Memo | None = None
+    generation: int = 0
+    by_key: Mapping[str, Signal] = field(init=False, repr=False)
+    windows: tuple[int, ...] = field(init=False)
+    has_immediate: bool = field(init=False)
+    reads_headers: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "by_key", {f"{s.type}:{s.name}": s for s in self.signals.signals})
+        put(self, "windows", _windows(self.early))
+        put(
+            self,
+            "has_immediate",
+            any(
+                plugin.type == "fast_response"
+                for decision in self.document.routing.decisions
+                for plugin in decision.plugins
+            ),
+        )
+        put(self, "reads_headers", any(s.type == "authz" for s in self.signals.signals))
+
+    @property
+    def early(self) -> EarlyDecision:
+        """The operator's bounds on evidence."""
+        return self.document.global_.router.streamed_body.early_decision
+
+    @property
+    def tail_insertion(self) -> bool:
+        """True when mode T may be used: asked for, and no decision answers the client itself
+        (after the header reply nothing may be refused)."""
+        return self.early.tail_insertion and not self.has_immediate
+
+    def heads_of(self, keys: frozenset[str]) -> frozenset[str]:
+        """Classifier heads that the signals behind these leaf keys need."""
+        return frozenset(
+            head for key in keys if (signal := self.by_key.get(key)) for head in signal.heads
+        )
+
+    def __repr__(self) -> str:
+        decisions = len(self.document.routing.decisions)
+        return f"<Policy #{self.generation} decisions={decisions} signals={len(self.by_key)}>"
+
+
+def _windows(early: EarlyDecision) -> tuple[int, ...]:
+    """The stages between min_tokens and max_tokens; at least one."""
+    stages = tuple(w for w in WINDOWS if early.min_tokens <= w <= early.max_tokens)
+    return stages or (min(max(early.max_tokens, WINDOWS[0]), WINDOWS[-1]),)
+
+
+def build_policy(
+    document: Document,
+    classifier: Classifier | None,
+    *,
+    generation: int = 0,
+    memo: Memo | None = None,
+) -> Policy:
+    """Compile a document. `memo` is kept across reloads: its keys hold the generation.
+
+    :raises RuleError: if a rule's pattern cannot be compiled.
+    :raises ClassifierUnavailable: if a rule's examples cannot be embedded.
+    """
+    signals = compile_signals(document, classifier=classifier)
+    early = document.global_.router.streamed_body.early_decision
+    return Policy(
+        document=document,
+        signals=signals,
+        router=Router(document, signals),
+        memo=memo if memo is not None else Memo.configured(early.memo),
+        generation=generation,
+    )
+
+
+def needed_heads(signals: SignalSet) -> frozenset[str]:
+    """Classifier heads that a configuration can ask for; none: no classifier is needed."""
+    return signals.heads("window") | signals.heads("full") | signals.history_heads

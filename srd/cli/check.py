@@ -23,7 +23,7 @@ _UNREADABLE = 2
 @click.option("--quiet", "-q", is_flag=True, help="Print errors and warnings only.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
 def check(file: Path, quiet: bool, strict: bool) -> None:
-    r"""Check a configuration FILE and say what srd makes of it.
+    """Check a configuration FILE and say what srd makes of it.
 
     FILE is a v0.3 document in YAML or JSON, or a Helm values file with the document under
     `config:`. Environment variables are replaced as `srd serve` does.
@@ -38,7 +38,7 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
     Examples:
       srd check values.yaml
       srd check --quiet --strict router.json
-    """
+    """  # noqa: D301 - click's mark for "keep these lines" is a backspace
     try:
         loaded = load(file)
     except OSError as error:

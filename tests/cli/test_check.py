@@ -86,4 +86,5 @@ def test_the_help_tells_the_exit_status() -> None:
     result = CliRunner().invoke(check, ["--help"])
     assert result.exit_code == 0
     assert "Exit status:" in result.output
-    assert "2  FILE cannot be read" in result.output
+    assert "  2  FILE cannot be read\n" in result.output
+    assert "\\b" not in result.output

@@ -233,32 +233,28 @@ class ServerProtocol(protocol.H2Protocol):
         self._on_open(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the peer: through the short cuts where there are any."""
+        """Bytes of the peer; a peer that breaks the protocol is told so before the close."""
         shortcuts = self.connection.shortcuts
-        if shortcuts is None:
-            super().data_received(data)
-            return
         try:
-            shortcuts.receive(data)
+            if shortcuts is None:
+                self._feed(data)
+            else:
+                shortcuts.receive(data)
         except ProtocolError:
             log.debug("protocol error", exc_info=True)
             self.connection.flush()
             self.processor.close("Protocol error")
 
     def _feed(self, data: bytes | memoryview) -> None:
-        """What h2 shall see, and what follows from it."""
+        """What h2 shall see, and what follows from it; nothing more once the end was decided."""
+        if self.connection.is_closing():
+            return
         events = self.connection._connection.receive_data(data)
         self.connection.flush()
         for event in events:
             self.processor.process(event)
-        self.connection.flush()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """The peer or the server closed: handlers are cancelled."""
-        self._away_done()
-        super().connection_lost(exc)
-        self.connection.write_ready.set()  # a sender that waits for the socket must see it
-        self._on_close(self)
+        if not self.connection.is_closing():
+            self.connection.flush()
 
     @property
     def live_streams(self) -> int:

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from srd.wire._pb.grpc.health.v1 import (
-    HealthCheckRequest,
-    HealthCheckResponse,
-    HealthCheckResponseServingStatus,
-)
+from srd.wire._pb.grpc.health.v1 import HealthCheckResponse, HealthCheckResponseServingStatus
+from srd.wire.fields import Fields
+from srd.wire.primitives import WireError, decode_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +92,6 @@ async def _asked_service(stream: ProcessStream) -> str:
     if message is None:
         raise GRPCError(Status.INTERNAL, "no request message")
     try:
-        return HealthCheckRequest.parse(message).service
-    except Exception as error:
+        return decode_utf8(Fields(message).raw(1) or b"", "service")
+    except WireError as error:
         raise GRPCError(Status.INVALID_ARGUMENT, "not a HealthCheckRequest") from error

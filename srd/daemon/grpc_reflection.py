@@ -14,7 +14,7 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from srd.wire._pb.grpc.reflection import v1, v1alpha
-from srd.wire.peer import Fields
+from srd.wire.fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -103,9 +103,11 @@ def reflection_handler(
     async def server_reflection_info(stream: ProcessStream) -> None:
         while (message := await stream.recv()) is not None:
             try:
+                Fields(message)  # strict, which the generated parser is not
                 request = pb.ServerReflectionRequest.parse(message)
-            except Exception as error:
-                raise GRPCError(Status.INVALID_ARGUMENT, "not a ServerReflectionRequest") from error
+            except ValueError as error:
+                text = "not a ServerReflectionRequest"
+                raise GRPCError(Status.INVALID_ARGUMENT, text) from error
             answer = _answer(pb, descriptors, request)
             answer.valid_host, answer.original_request = request.host, request
             await stream.send(bytes(answer))

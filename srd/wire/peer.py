@@ -10,19 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from srd.wire.fields import Fields
 from srd.wire.messages import Phase, ProtocolConfig
-from srd.wire.primitives import (
-    LEN,
-    WireError,
-    decode_utf8,
-    delimited,
-    number_field,
-    read_span,
-    read_tag,
-    read_varint,
-    skip,
-    to_int32,
-)
+from srd.wire.primitives import decode_utf8, delimited, number_field, to_int32
 from srd.wire.struct import decode_struct, encode_map, encode_struct, encode_text
 
 if TYPE_CHECKING:
@@ -135,52 +125,6 @@ class Reply:
     def header(self, name: str) -> bytes | None:
         """The value that the last entry of this name sets."""
         return dict(self.set_headers).get(name)
-
-
-class Fields:
-    """The fields of one message, by number: every value in order, submessages as bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self._values: dict[int, list[int | bytes]] = {}
-        self.order: list[int] = []
-        pos, end = 0, len(data)
-        try:
-            while pos < end:
-                tag, pos = read_tag(data, pos)
-                value: int | bytes
-                if tag & 7 == LEN:
-                    start, pos = read_span(data, pos, end)
-                    value = data[start:pos]
-                elif tag & 7 == 0:
-                    value, pos = read_varint(data, pos)
-                else:
-                    pos = skip(data, pos, end, tag)
-                    continue
-                self.order.append(tag >> 3)
-                self._values.setdefault(tag >> 3, []).append(value)
-        except IndexError:
-            raise WireError("message is truncated") from None
-        if pos != end:
-            raise WireError("message is truncated")
-
-    def many(self, number: int) -> list[bytes]:
-        """Every length-delimited value of the field."""
-        return [value for value in self._values.get(number, ()) if isinstance(value, bytes)]
-
-    def raw(self, number: int) -> bytes | None:
-        """The last length-delimited value, None when there is none."""
-        values = self.many(number)
-        return values[-1] if values else None
-
-    def message(self, number: int) -> Fields | None:
-        """The submessage, None when absent; repeated ones merge."""
-        values = self.many(number)
-        return Fields(b"".join(values)) if values else None
-
-    def number(self, number: int) -> int:
-        """The last varint, 0 when there is none."""
-        values = [value for value in self._values.get(number, ()) if isinstance(value, int)]
-        return values[-1] if values else 0
 
 
 def decode_response(data: bytes) -> Reply:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Request bodies: scanned while they arrive, spliced while they leave."""

@@ -1,0 +1,129 @@
+"""The letters of JSON as compiled patterns, and the decoding of one string.
+
+Why this file exists: the scanner is a state machine over tokens; whatever can be taken in one step
+by the regular-expression engine is described here. It must not know about states or chunks.
+
+Every pattern is deterministic (one way to match) and possessive, so matching is linear and keeps no
+backtracking stack. Lengths inside a composed pattern are bounded; what is longer takes the
+scanner's slow way, which gives the same answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+_WS = rb"[ \t\r\n]*+"
+_CHAR = rb'[^"\\\x00-\x1f]'
+_ESCAPE = rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
+_STRING = rb'"' + _CHAR + rb"{0,1024}+(?:" + _ESCAPE + _CHAR + rb'{0,1024}+){0,64}+"'
+# A number counts only when a byte that ends it is there: "12" may go on in the next chunk.
+_NUMBER = (
+    rb"-?(?:0|[1-9][0-9]{0,63}+)(?:\.[0-9]{1,63}+)?(?:[eE][+-]?[0-9]{1,63}+)?(?=[,\]} \t\r\n])"
+)
+_SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
+
+
+def _value(levels: int) -> bytes:
+    """A whole value with at most `levels` levels of brackets."""
+    pattern = _SCALAR
+    for _ in range(levels):
+        # After an element comes a comma that something follows, or the closing bracket.
+        pair = _STRING + _WS + rb":" + _WS + pattern + _WS
+        members = rb"(?:" + _WS + pair + rb"(?:,(?!" + _WS + rb"\})|(?=\})))*+"
+        items = rb"(?:" + _WS + pattern + _WS + rb"(?:,(?!" + _WS + rb"\])|(?=\])))*+"
+        objects = rb"\{" + members + _WS + rb"\}"
+        arrays = rb"\[" + items + _WS + rb"\]"
+        pattern = rb"(?:" + _SCALAR + rb"|" + objects + rb"|" + arrays + rb")"
+    return pattern
+
+
+_NESTED = _value(3)
+
+WHITESPACE = re.compile(_WS)
+#: `"key" : ` in one step; group 1 is the key, which has no escape in it.
+KEY = re.compile(rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
+#: The inside of a string, up to the first byte that cannot be in it (the quote, if all is well).
+STRING_BODY = re.compile(_CHAR + rb"*+(?:" + _ESCAPE + _CHAR + rb"*+)*+")
+#: The same without validation.
+LOOSE_STRING_BODY = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
+CONTROL = re.compile(rb"[\x00-\x1f]")
+CONTROLS = bytes(range(32))
+#: A whole value of up to three levels, and runs of `, value` and `, "key": value`.
+VALUE = re.compile(_NESTED)
+ITEMS = re.compile(rb"(?:" + _WS + rb"," + _WS + _NESTED + rb")*+")
+MEMBERS = re.compile(rb"(?:" + _WS + rb"," + _WS + _STRING + _WS + rb":" + _WS + _NESTED + rb")*+")
+#: A plain message, the most frequent object of all: groups are the role and the raw content.
+MESSAGE = re.compile(
+    rb'\{' + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"([a-z]{1,16}+)"' + _WS + rb"," + _WS
+    + rb'"content"' + _WS + rb":" + _WS
+    + rb'"(' + _CHAR + rb"{0,4096}+(?:" + _ESCAPE + _CHAR + rb'{0,4096}+){0,256}+)"' + _WS + rb"\}"
+)  # fmt: skip
+DIGITS = re.compile(rb"[0-9]*+")
+#: Below the recorded levels only brackets and strings count; other bytes must at least be JSON's.
+DEEP = re.compile(rb"[-+.,:0-9A-Za-z \t\r\n]*+")
+
+_LOOSE_STRING = rb'"[^"\\]{0,256}+(?:\\.[^"\\]{0,256}+){0,32}+"'
+
+
+def _balanced(levels: int) -> bytes:
+    atoms = rb'[^"\[\]{}]++|' + _LOOSE_STRING
+    pattern = atoms
+    for _ in range(levels):
+        pattern = atoms + rb"|[\[{](?:" + pattern + rb")*+[\]}]"
+    return rb"(?:" + pattern + rb")*+"
+
+
+#: What may be passed over in a value that nobody reads and nobody validates.
+LOOSE_RUN = re.compile(rb"(?s)" + _balanced(3))
+
+_BACKSLASH = 0x5C
+_UNPAIRED = re.compile("[\ud800-\udfff]")
+_DECODER = json.JSONDecoder(strict=False)
+
+
+def odd_backslashes(data: bytes, start: int, end: int) -> bool:
+    """True when an odd number of backslashes stands directly before `end`, none before `start`.
+
+    Looks at the run only, in growing pieces, so a megabyte of backslashes costs one pass.
+    """
+    if end <= start or data[end - 1] != _BACKSLASH:
+        return False
+    size = 16
+    at = end
+    while at > start:
+        piece = data[max(start, at - size) : at]
+        run = len(piece) - len(piece.rstrip(b"\\"))
+        at -= run
+        if run < len(piece):
+            break
+        size *= 4
+    return (end - at) % 2 == 1
+
+
+def unescape(body: str) -> str:
+    """The text of a JSON string's inside; an unpaired surrogate becomes U+FFFD.
+
+    Raises ValueError for an escape that JSON does not have.
+    """
+    text: str = _DECODER.decode(f'"{body}"')
+    return _UNPAIRED.sub("\ufffd", text) if "\\u" in body else text
+
+
+def decode_string(token: bytes) -> str | None:
+    """The text of a whole string token with its quotes; None when it is not a valid one."""
+    body = token[1:-1].decode("utf-8", "replace")
+    if "\\" not in body:
+        return body
+    try:
+        return unescape(body)
+    except ValueError:
+        return None
+
+
+def encode_string(text: str) -> bytes:
+    """The shortest-lived JSON spelling of a text: quotes, backslashes and controls are escaped."""
+    return _ENCODER.encode(text).encode("utf-8", "replace")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)

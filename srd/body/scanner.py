@@ -1,0 +1,553 @@
+"""A push scanner for one JSON document: resumable at any byte, never recursive, constant memory.
+
+Why this file exists: everything that reads or edits a request body needs to know where its members
+start and end while the bytes are still arriving. The scanner knows the grammar and the offsets; it
+must not know what a prompt, a model or an edit is. It keeps no body bytes beyond one small token.
+
+Rule 1: what a handler hears, and where an error is reported, never depends on how the document was
+cut into chunks. Rule 2: each byte is looked at a bounded number of times. The quick patterns of
+`lexis` are shortcuts of the slow steps here and must agree with them.
+
+A strict scanner is a validator that agrees with the json module except that NaN and Infinity are
+refused, invalid UTF-8 and unpaired surrogates pass, and below 1024 levels only brackets and strings
+are checked. A loose scanner checks the grammar only where its handler has entered.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+from srd.body import lexis
+
+#: Kinds of open brackets are recorded down to this level; deeper ones are only counted.
+RECORDED_LEVELS = 1024
+#: A key that is longer (raw bytes) is reported as None: no consumer knows such a name.
+KEY_LIMIT = 256
+#: A TOKEN that is longer is reported as None, as soon as it is.
+TOKEN_LIMIT = 8192
+
+_QUOTE, _BACKSLASH, _COMMA, _COLON = b'"\\,:'
+_OBJECT, _OBJECT_END, _ARRAY, _ARRAY_END = b"{}[]"
+_MINUS, _ZERO, _NINE, _U = b"-09u"
+_SPACES = frozenset(b" \t\r\n")
+_SIMPLE_ESCAPES = frozenset(b'"\\/bfnrt')
+_HEX = frozenset(b"0123456789abcdefABCDEF")
+_NUMBER_STARTS = frozenset(b"-0123456789")
+_LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
+_BOM = b"\xef\xbb\xbf"
+_LONG = 192  # from here on two searches beat one pattern (measured)
+
+
+class BodyError(Exception):
+    """The client's: the body is not one JSON object. The answer is a 400 that names the offset."""
+
+    def __init__(self, offset: int, problem: str) -> None:
+        super().__init__(f"{problem} at byte {offset}")
+        self.offset = offset
+        self.problem = problem
+
+
+class Want(enum.IntEnum):
+    """What a handler wants of a value that begins."""
+
+    SKIP = 0  # only its end
+    ENTER = 1  # a container's inside; its end arrives as `close`
+    TEXT = 2  # a string's raw inside, piece by piece
+    TOKEN = 3  # a scalar's raw bytes in one piece, quotes included
+
+
+class Handler(Protocol):
+    """Who listens. Offsets are absolute; raw bytes are as in the document, escapes included."""
+
+    def key(self, name: bytes | None, start: int) -> None:
+        """A member of the entered object; `name` is unescaped, None when it is too long."""
+
+    def begin(self, kind: int, offset: int) -> Want:
+        """A value begins; `kind` is its first byte."""
+
+    def token(self, raw: bytes | None) -> None:
+        """The TOKEN asked for; None once it is longer than the limit."""
+
+    def shortcut(self, data: bytes, at: int) -> int:
+        """An object begins at data[at]: where it ends, if the handler took it whole; else 0."""
+
+    def text(self, raw: bytes) -> None:
+        """A piece of the TEXT asked for; pieces may end inside an escape or a character."""
+
+    def end(self, offset: int) -> None:
+        """A value that was not entered ended before `offset`."""
+
+    def close(self, offset: int) -> None:
+        """The entered container's closing bracket is at `offset`."""
+
+    def comma(self, offset: int) -> None:
+        """A comma of the entered container."""
+
+
+class _State(enum.IntEnum):
+    START = 0  # byte order mark or space before the document
+    FIRST_VALUE = 1  # after [: a value or ]
+    VALUE = 2
+    FIRST_KEY = 3  # after {: a key or }
+    KEY = 4
+    COLON = 5
+    AFTER = 6  # after a value: a comma or the closing bracket
+    STRING = 7
+    KEY_STRING = 8
+    NUMBER = 9
+    LITERAL = 10
+    DEEP = 11  # strict, below the recorded levels
+    LOOSE = 12  # not strict, inside a skipped container
+    DONE = 13
+
+
+class _Number(enum.IntEnum):
+    SIGN = 0
+    ZERO = 1
+    INTEGER = 2
+    POINT = 3
+    FRACTION = 4
+    EXPONENT = 5
+    EXPONENT_SIGN = 6
+    EXPONENT_DIGITS = 7
+
+
+_COMPLETE_NUMBERS = frozenset(
+    (_Number.ZERO, _Number.INTEGER, _Number.FRACTION, _Number.EXPONENT_DIGITS)
+)
+
+
+def _next_number(state: _Number, byte: int) -> _Number | None:
+    """The number's next state after `byte`; None when `byte` is not part of it."""
+    if _ZERO <= byte <= _NINE:
+        if state is _Number.SIGN:
+            return _Number.ZERO if byte == _ZERO else _Number.INTEGER
+        if state in (_Number.POINT, _Number.FRACTION):
+            return _Number.FRACTION
+        if state is _Number.INTEGER:
+            return state
+        return None if state is _Number.ZERO else _Number.EXPONENT_DIGITS
+    if byte == 0x2E and state in (_Number.ZERO, _Number.INTEGER):
+        return _Number.POINT
+    if byte in b"eE" and state in (_Number.ZERO, _Number.INTEGER, _Number.FRACTION):
+        return _Number.EXPONENT
+    if byte in b"+-" and state is _Number.EXPONENT:
+        return _Number.EXPONENT_SIGN
+    return None
+
+
+class Scanner:
+    """Feed it the document in any pieces, then `finish`. After a BodyError it must not be fed.
+
+    `offset` is the number of bytes scanned before the current piece.
+    """
+
+    def __init__(self, handler: Handler, *, strict: bool) -> None:
+        self.offset = 0
+        self.steps = 0  # slow steps taken: what the linearity tests count
+        self._handler = handler
+        self._strict = strict
+        self._state = _State.START
+        self._prefix = 0  # bytes of the byte order mark seen
+        self._stack = bytearray()  # opening brackets, at most RECORDED_LEVELS
+        self._deep = 0  # open brackets in DEEP and LOOSE
+        self._quiet = 0  # stack height at which a skipped container began; 0: none
+        self._want = Want.SKIP
+        self._token: bytearray | None = None
+        self._escape = 0  # 1: after a backslash; 2..5: hex digits of \u to come, counted up
+        self._number = _Number.SIGN
+        self._literal = b""
+        self._matched = 0
+        self._key = bytearray()
+        self._key_start = 0
+        self._key_told = False
+        self._steps = (
+            self._step_start,
+            self._step_value,
+            self._step_value,
+            self._step_key,
+            self._step_key,
+            self._step_colon,
+            self._step_after,
+            self._step_string,
+            self._step_key_string,
+            self._step_number,
+            self._step_literal,
+            self._step_deep,
+            self._step_loose,
+            self._step_done,
+        )
+
+    def __repr__(self) -> str:
+        depth = len(self._stack) + self._deep
+        mode = "strict" if self._strict else "loose"
+        return f"<Scanner {mode} {self._state.name} at={self.offset} depth={depth}>"
+
+    @property
+    def done(self) -> bool:
+        """True after the closing brace; only white space may follow."""
+        return self._state is _State.DONE
+
+    def feed(self, data: bytes) -> None:
+        """Scan the next piece. Raises BodyError; the handler has then heard all before it."""
+        at, size = 0, len(data)
+        steps = self._steps
+        while at < size:
+            self.steps += 1
+            at = steps[self._state](data, at)
+        self.offset += size
+
+    def finish(self) -> None:
+        """The document ended here. Raises BodyError when it is not complete."""
+        if self._state is not _State.DONE:
+            empty = self._state is _State.START
+            raise BodyError(self.offset, "no JSON object" if empty else "the JSON text ends early")
+
+    def _fail(self, at: int, problem: str) -> BodyError:
+        return BodyError(self.offset + at, problem)
+
+    # -- before and after the document
+
+    def _step_start(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if self._prefix < 3:
+            if byte == _BOM[self._prefix] and self.offset + at == self._prefix:
+                self._prefix += 1
+                return at + 1
+            if self._prefix:
+                raise self._fail(at, "a broken byte order mark")
+            self._prefix = 3
+        if byte in _SPACES:
+            return self._skip_space(data, at)
+        if byte != _OBJECT:
+            raise self._fail(at, "not a JSON object")
+        self._handler.begin(byte, self.offset + at)
+        self._stack.append(byte)
+        self._state = _State.FIRST_KEY
+        return at + 1
+
+    def _step_done(self, data: bytes, at: int) -> int:
+        if data[at] not in _SPACES:
+            raise self._fail(at, "data after the JSON object")
+        return self._skip_space(data, at)
+
+    @staticmethod
+    def _skip_space(data: bytes, at: int) -> int:
+        match = lexis.WHITESPACE.match(data, at)
+        return match.end() if match else at
+
+    # -- containers
+
+    def _step_value(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if byte in _SPACES:
+            return self._skip_space(data, at)
+        if self._quiet:
+            match = lexis.VALUE.match(data, at)
+            if match:
+                self._state = _State.AFTER
+                return match.end()
+            self._want = Want.SKIP
+        elif byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
+            return self._close(at)
+        elif byte == _QUOTE or byte in _NUMBER_STARTS or byte in b"{[tfn":
+            if byte == _OBJECT:
+                end = self._handler.shortcut(data, at)
+                if end:
+                    self._state = _State.AFTER
+                    return end
+            self._want = self._handler.begin(byte, self.offset + at)
+            self._token = bytearray() if self._want is Want.TOKEN else None
+        if byte == _QUOTE:
+            self._state = _State.STRING
+            if self._token is not None:
+                self._token.append(byte)
+            return at + 1
+        if byte in (_OBJECT, _ARRAY):
+            return self._open(byte, at)
+        if byte in _NUMBER_STARTS:
+            self._state = _State.NUMBER
+            self._number = _Number.SIGN
+            return at if byte != _MINUS else self._take(data, at, at + 1)
+        if byte in _LITERALS:
+            self._state = _State.LITERAL
+            self._literal, self._matched = _LITERALS[byte], 0
+            return at
+        if byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
+            return self._close(at)
+        raise self._fail(at, "expected a value")
+
+    def _open(self, byte: int, at: int) -> int:
+        if self._want is not Want.ENTER and not self._quiet:
+            self._want = Want.SKIP
+            if not self._strict:
+                self._deep = 1
+                self._state = _State.LOOSE
+                return at + 1
+            self._quiet = len(self._stack) + 1
+        if len(self._stack) == RECORDED_LEVELS:
+            self._deep = 1
+            self._state = _State.DEEP
+            return at + 1
+        self._stack.append(byte)
+        self._state = _State.FIRST_KEY if byte == _OBJECT else _State.FIRST_VALUE
+        return at + 1
+
+    def _close(self, at: int) -> int:
+        self._stack.pop()
+        height = len(self._stack)
+        self._state = _State.AFTER if height else _State.DONE
+        if not self._quiet:
+            self._handler.close(self.offset + at)
+        elif height < self._quiet:
+            self._quiet = 0
+            self._handler.end(self.offset + at + 1)
+        return at + 1
+
+    def _step_after(self, data: bytes, at: int) -> int:
+        inside = self._stack[-1]
+        if self._quiet:
+            run = (lexis.MEMBERS if inside == _OBJECT else lexis.ITEMS).match(data, at)
+            if run and run.end() > at:
+                return run.end()
+        byte = data[at]
+        if byte in _SPACES:
+            return self._skip_space(data, at)
+        if byte == _COMMA:
+            if not self._quiet:
+                self._handler.comma(self.offset + at)
+            self._state = _State.KEY if inside == _OBJECT else _State.VALUE
+            return at + 1
+        if byte == (_OBJECT_END if inside == _OBJECT else _ARRAY_END):
+            return self._close(at)
+        raise self._fail(at, f"expected a comma or {'}' if inside == _OBJECT else ']'}")
+
+    # -- keys
+
+    def _step_key(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if byte == _QUOTE:
+            match = lexis.KEY.match(data, at)
+            if match:
+                self._state = _State.VALUE
+                if not self._quiet:
+                    self._handler.key(match.group(1), self.offset + at)
+                return match.end()
+            self._state = _State.KEY_STRING
+            self._key.clear()
+            self._key_start = self.offset + at
+            self._key_told = False
+            return at + 1
+        if byte in _SPACES:
+            return self._skip_space(data, at)
+        if byte == _OBJECT_END and self._state is _State.FIRST_KEY:
+            return self._close(at)
+        raise self._fail(at, "expected a key")
+
+    def _step_key_string(self, data: bytes, at: int) -> int:
+        quote = self._find_quote(data, at)
+        if not self._quiet and not self._key_told:
+            room = KEY_LIMIT + 1 - len(self._key)
+            self._key += data[at : min(at + room, len(data) if quote < 0 else quote)]
+            if len(self._key) > KEY_LIMIT:
+                self._key_told = True
+                self._handler.key(None, self._key_start)
+        if quote < 0:
+            return len(data)
+        self._state = _State.COLON
+        if not self._quiet and not self._key_told:
+            self._handler.key(_unescape_key(bytes(self._key)), self._key_start)
+        return quote + 1
+
+    def _step_colon(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if byte in _SPACES:
+            return self._skip_space(data, at)
+        if byte != _COLON:
+            raise self._fail(at, "expected a colon")
+        self._state = _State.VALUE
+        return at + 1
+
+    # -- scalars
+
+    def _take(self, data: bytes, start: int, end: int) -> int:
+        """Add bytes to the token, if one is wanted; returns `end`."""
+        if self._token is not None:
+            room = TOKEN_LIMIT + 1 - len(self._token)
+            self._token += data[start : min(end, start + room)]
+            if len(self._token) > TOKEN_LIMIT:
+                self._token = None
+                self._handler.token(None)
+        return end
+
+    def _end_value(self, at: int) -> int:
+        self._state = _State.AFTER
+        if not self._quiet:
+            if self._token is not None:
+                raw, self._token = bytes(self._token), None
+                self._handler.token(raw)
+            self._handler.end(self.offset + at)
+        return at
+
+    def _step_string(self, data: bytes, at: int) -> int:
+        quote = self._find_quote(data, at)
+        stop = len(data) if quote < 0 else quote
+        if not self._quiet:
+            if self._want is Want.TEXT:
+                if stop > at:
+                    self._handler.text(data[at:stop])
+            else:
+                self._take(data, at, stop if quote < 0 else quote + 1)
+        if quote < 0:
+            return stop
+        if self._deep:
+            self._state = _State.DEEP if self._strict else _State.LOOSE
+            return quote + 1
+        return self._end_value(quote + 1)
+
+    def _step_number(self, data: bytes, at: int) -> int:
+        start, size = at, len(data)
+        while at < size:
+            state = _next_number(self._number, data[at])
+            if state is None:
+                break
+            at += 1
+            if state is self._number:  # in a run of digits, which may be long
+                match = lexis.DIGITS.match(data, at)
+                at = match.end() if match else at
+            self._number = state
+        self._take(data, start, at)
+        if at == size:
+            return at
+        if self._number not in _COMPLETE_NUMBERS:
+            raise self._fail(at, "a broken number")
+        return self._end_value(at)
+
+    def _step_literal(self, data: bytes, at: int) -> int:
+        start = at
+        while at < len(data) and self._matched < len(self._literal):
+            if data[at] != self._literal[self._matched]:
+                raise self._fail(at, "expected a value")
+            self._matched += 1
+            at += 1
+        self._take(data, start, at)
+        return self._end_value(at) if self._matched == len(self._literal) else at
+
+    # -- skipping below the levels that anyone looks at
+
+    def _step_deep(self, data: bytes, at: int) -> int:
+        byte = data[at]
+        if byte == _QUOTE:
+            self._state = _State.STRING
+        elif byte in (_OBJECT, _ARRAY):
+            self._deep += 1
+        elif byte in (_OBJECT_END, _ARRAY_END):
+            self._deep -= 1
+            if not self._deep:
+                self._state = _State.AFTER
+        else:
+            match = lexis.DEEP.match(data, at)
+            if not match or match.end() == at:
+                raise self._fail(at, "expected a value")
+            return match.end()
+        return at + 1
+
+    def _step_loose(self, data: bytes, at: int) -> int:
+        match = lexis.LOOSE_RUN.match(data, at)
+        at = match.end() if match else at
+        if at == len(data):
+            return at
+        byte = data[at]
+        if byte == _QUOTE:
+            self._state = _State.STRING
+        elif byte in (_OBJECT, _ARRAY):
+            self._deep += 1
+        else:
+            self._deep -= 1
+            if not self._deep:
+                return self._end_value(at + 1)
+        return at + 1
+
+    # -- strings
+
+    def _find_quote(self, data: bytes, at: int) -> int:
+        """Where the open string's closing quote is, or -1 when it is not in `data`."""
+        return self._find_strict(data, at) if self._strict else self._find_loose(data, at)
+
+    def _find_loose(self, data: bytes, at: int) -> int:
+        if self._escape:
+            self._escape = 0
+            at += 1
+        start = at
+        for _ in range(8):
+            quote = data.find(b'"', at)
+            if quote < 0:
+                self._escape = int(lexis.odd_backslashes(data, start, len(data)))
+                return -1
+            if not lexis.odd_backslashes(data, start, quote):
+                return quote
+            start = at = quote + 1
+        # Many escaped quotes: one pattern is quicker than many searches.
+        match = lexis.LOOSE_STRING_BODY.match(data, at)
+        at = match.end() if match else at
+        if at == len(data):
+            return -1
+        if data[at] == _BACKSLASH:  # the last byte
+            self._escape = 1
+            return -1
+        return at
+
+    def _find_strict(self, data: bytes, at: int) -> int:
+        size = len(data)
+        if self._escape:
+            at = self._resume_escape(data, at)
+            if at == size:
+                return -1
+        quote = data.find(b'"', at)
+        stop = size if quote < 0 else quote
+        if stop - at >= _LONG and data.find(b"\\", at, stop) < 0:
+            # A long plain stretch (an image, a document): two searches and one count.
+            if len(data[at:stop].translate(None, lexis.CONTROLS)) != stop - at:
+                match = lexis.CONTROL.search(data, at)
+                raise self._fail(match.start() if match else at, "a control character in a string")
+            return quote
+        match = lexis.STRING_BODY.match(data, at)
+        at = match.end() if match else at
+        if at == size:
+            return -1
+        if data[at] == _QUOTE:
+            return at
+        if data[at] != _BACKSLASH:
+            raise self._fail(at, "a control character in a string")
+        self._escape = 1
+        if self._resume_escape(data, at + 1) < size:
+            raise AssertionError("a whole escape that the pattern did not take")
+        return -1
+
+    def _resume_escape(self, data: bytes, at: int) -> int:
+        """Go on inside an escape; returns where it ended, or the end of `data`."""
+        while self._escape and at < len(data):
+            byte = data[at]
+            if self._escape == 1:
+                if byte == _U:
+                    self._escape = 2
+                elif byte in _SIMPLE_ESCAPES:
+                    self._escape = 0
+                else:
+                    raise self._fail(at, "an unknown escape in a string")
+            elif byte not in _HEX:
+                raise self._fail(at, "a broken escape in a string")
+            else:
+                self._escape = self._escape + 1 if self._escape < 5 else 0
+            at += 1
+        return at
+
+
+def _unescape_key(raw: bytes) -> bytes | None:
+    if b"\\" not in raw:
+        return raw
+    try:
+        return lexis.unescape(raw.decode("utf-8", "replace")).encode()
+    except ValueError:
+        return None

@@ -1,0 +1,66 @@
+"""Where each API keeps its model, its messages and its system text.
+
+Why this file exists: four request shapes differ in a handful of names; they stand here as data, so
+that the reader and the editor are written once. It must not know how a body is read or edited.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+class Api(enum.Enum):
+    """The shape of a body; the request's path tells it."""
+
+    CHAT = "chat"  # POST /v1/chat/completions
+    COMPLETIONS = "completions"  # POST /v1/completions
+    RESPONSES = "responses"  # POST /v1/responses
+    ANTHROPIC = "anthropic"  # POST /v1/messages
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The names of one API.
+
+    `turns`: the top-level member that holds the conversation, a string (one user message) or an
+    array. `plain_turns`: a string in that array is a user message. `system`: the top-level member
+    that holds a system text, None where it is the first message (chat) or does not exist.
+    """
+
+    turns: bytes
+    plain_turns: bool = False
+    system: bytes | None = None
+    system_message: bool = False
+
+
+SHAPES: Mapping[Api, Shape] = MappingProxyType(
+    {
+        Api.CHAT: Shape(b"messages", system_message=True),
+        Api.COMPLETIONS: Shape(b"prompt", plain_turns=True),
+        Api.RESPONSES: Shape(b"input", system=b"instructions"),
+        Api.ANTHROPIC: Shape(b"messages", system=b"system"),
+    }
+)
+
+#: Content parts, in all shapes: text, pictures, an assistant's call of a tool, a tool's answer.
+TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})
+CALL_PARTS = frozenset({"tool_use", "server_tool_use", "function_call", "custom_tool_call"})
+RESULT_PARTS = frozenset({"tool_result", "function_call_output", "custom_tool_call_output"})
+
+SYSTEM_ROLES = frozenset({"system", "developer"})
+NON_USER_ROLES = SYSTEM_ROLES | {"assistant"}
+TOOL_ROLES = frozenset({"tool", "function"})
+
+#: Parameters that are always kept; of other top-level scalars the first few.
+KNOWN_PARAMS = frozenset(
+    {
+        "stream", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "temperature",
+        "top_p", "top_k", "seed", "user", "reasoning_effort", "tool_choice", "parallel_tool_calls",
+        "logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "stop",
+        "previous_response_id", "store", "service_tier",
+    }
+)  # fmt: skip

@@ -7,13 +7,14 @@ It must not import the daemon.
 from __future__ import annotations
 
 import sys
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srd.demo.process import Child, StartError, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _ATTEMPTS = 3
 
@@ -29,7 +30,9 @@ class Srd(Child):
         environment: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("srd", [], environment=environment)
-        self._config = config
+        # Read-only and inside the package: `srd serve` wants a file that it can watch.
+        default = Path(str(resources.files("srd.config") / "default.yaml"))
+        self._config = default if config is None else config
         self._arguments = list(arguments)
         self.port = self.admin_port = self.metrics_port = 0
 
@@ -54,10 +57,9 @@ class Srd(Child):
 
     def _choose_ports(self) -> None:
         self.port, self.admin_port, self.metrics_port = free_port(), free_port(), free_port()
-        self._command = [sys.executable, "-c", "from srd.cli import main; main()", "serve"]
+        self._command = [sys.executable, "-m", "srd.cli", "serve"]
+        self._command += ["--config", str(self._config)]
         self._command += ["--listen", self.address]
         self._command += ["--admin", f"127.0.0.1:{self.admin_port}"]
         self._command += ["--metrics", f"127.0.0.1:{self.metrics_port}"]
-        if self._config is not None:
-            self._command += ["--config", str(self._config)]
         self._command += self._arguments

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from srd.body import Body
+from srd.body.body import Body
 from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending

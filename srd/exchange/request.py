@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from dataclasses import replace
 
-from srd.body import Body, BodyError
+from srd.body.body import Api, Body, BodyError
 from srd.body.inflate import InflateError, InflateLimit, Inflater
 from srd.body.rewrite import NO_REWRITE
 from srd.decide.decision import Basis, Decision
@@ -229,7 +229,7 @@ class RequestHalf:
         router = self._policy.document.global_.router
         self._become(State.HOLDING)
         api = self.facts.api
-        self._body = Body(api) if api is not None else Body()
+        self._body = Body(api or Api.CHAT)
         if self.facts.compressed:
             self._inflater = Inflater(
                 self.facts.encoding,

@@ -19,7 +19,7 @@ from playbook import (
     timer,
 )
 
-from srd.body import Body
+from srd.body.body import Api, Body
 from srd.exchange.deliberation import Deliberation
 from srd.exchange.events import Timer
 
@@ -194,4 +194,4 @@ def test_without_a_default_model_an_undecided_request_is_refused_cleanly(play):
 
 
 def test_a_body_knows_its_own_books():
-    assert Body().held == 0
+    assert Body(Api.CHAT).held == 0

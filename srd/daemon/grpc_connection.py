@@ -17,7 +17,7 @@ from grpclib import protocol
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import PingAckReceived, RequestReceived
+from h2.events import PingAckReceived, RequestReceived, TrailersReceived
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
@@ -53,14 +53,18 @@ class ServerStream(protocol.Stream):
     connection: ServerConnection
     buffer: MessageBuffer  # type: ignore[assignment] # same shape, whole messages
     terminated = False
-    number = 0
 
-    def init_stream(self, stream_id: int, connection: protocol.Connection) -> None:
-        """Called by grpclib's constructor once the stream has its number."""
-        super().init_stream(stream_id, connection)
-        self.number = stream_id
-        limit = cast("ServerConnection", connection).max_message_bytes
-        self.buffer = MessageBuffer(partial(connection.ack, stream_id), limit)
+    def __init__(self, connection: ServerConnection, stream_id: int) -> None:
+        # Instead of the parent's: half of its fields belong to a client.
+        self.connection = connection
+        self._h2_connection = connection._connection
+        self._transport = connection._transport
+        self.id = self.number = stream_id
+        self.wrapper = None
+        self.window_updated = asyncio.Event()
+        self.buffer = MessageBuffer(
+            partial(connection.ack, stream_id), connection.max_message_bytes
+        )
 
     def __terminated__(self, reason: str) -> None:
         """Called by grpclib when the peer reset the stream or the connection is gone."""
@@ -69,7 +73,7 @@ class ServerStream(protocol.Stream):
 
 
 class _H2Connection(H2Connection):
-    """h2's connection, except that a polite GOAWAY of the client does not end it.
+    """h2's connection, but a polite GOAWAY of the client does not end it.
 
     To a server it says only that no pushed streams are wanted; h2 would refuse to send anything
     on the streams that are still open.
@@ -78,6 +82,20 @@ class _H2Connection(H2Connection):
     def __init__(self) -> None:
         super().__init__(config=_H2_CONFIG)
         self._frame_dispatch_table[GoAwayFrame] = self._goaway_received
+        self._look_through_at = 64
+
+    def _open_streams(self, remainder: int) -> int:
+        """How many streams are open, or a bound that is good enough for h2's comparisons.
+
+        h2 looks through all streams at each request. Here it does so, and forgets those that
+        are closed, only when their number has doubled or might be over the announced limit.
+        """
+        limit = self.local_settings.max_concurrent_streams
+        if len(self.streams) < min(self._look_through_at, limit):
+            return len(self.streams)
+        count = super()._open_streams(remainder)
+        self._look_through_at = 2 * len(self.streams) + 64
+        return count
 
     def _goaway_received(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
         if frame.error_code == ErrorCodes.NO_ERROR:
@@ -98,7 +116,8 @@ class ServerConnection(protocol.Connection):
         self, *, stream_id: int | None = None, wrapper: object = None
     ) -> ServerStream:
         """A stream for an incoming request."""
-        return ServerStream(self, self._connection, self._transport, stream_id=stream_id)
+        assert stream_id is not None
+        return ServerStream(self, stream_id)
 
     def ack(self, stream_id: int, size: int) -> None:
         """`size` flow-controlled bytes of the stream were read."""
@@ -109,16 +128,26 @@ class ServerConnection(protocol.Connection):
         """Send a message at once, if that can be done without waiting and without h2."""
         if self.shortcuts is None or not self.write_ready.is_set():
             return False
+        self.ping_count_in_sequence = 0
         prefix = message_prefix(message)
         return self.shortcuts.send(stream.number, prefix, message, whole=True) > 0
+
+    def send_headers_now(self, stream: ServerStream, block: bytes, *, end_stream: bool) -> bool:
+        """Send headers that are a constant (see header_block), under the same conditions."""
+        if self.shortcuts is None or not self.write_ready.is_set():
+            return False
+        self.ping_count_in_sequence = 0
+        return self.shortcuts.send_headers(stream.number, block, end_stream=end_stream)
 
     async def send_data(self, stream: ServerStream, data: memoryview) -> None:
         """Send all of `data`, waiting for the peer's windows and for the socket.
 
         h2's ProtocolError when the stream cannot send; returns early when it was terminated.
         """
-        while data and not stream.terminated:
+        while data:
             await self.write_ready.wait()
+            if stream.terminated:
+                return
             stream.window_updated.clear()
             sent = self._send_some(stream, data)
             data = data[sent:]
@@ -154,6 +183,8 @@ class ServerEvents(protocol.EventsProcessor):
 
     def process(self, event: object) -> None:
         """Act on one event; events without meaning for a server are ignored."""
+        if type(event) is TrailersReceived:
+            return  # gRPC has none in this direction; their end of stream is an event of its own
         processors = getattr(self, "processors", None)  # deleted when the connection closes
         action = processors.get(type(event)) if processors else None
         if action is not None:
@@ -255,6 +286,13 @@ class ServerProtocol(protocol.H2Protocol):
             self.processor.process(event)
         if not self.connection.is_closing():
             self.connection.flush()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The peer or the server closed: handlers are cancelled."""
+        self._away_done()
+        super().connection_lost(exc)
+        self.connection.write_ready.set()  # a sender that waits for the socket must see it
+        self._on_close(self)
 
     @property
     def live_streams(self) -> int:

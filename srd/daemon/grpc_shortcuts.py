@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 from h2.config import H2Configuration
 from h2.connection import ConnectionState, H2Connection
-from h2.stream import H2Stream, StreamState
+from h2.stream import H2Stream, StreamInputs, StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from srd.daemon.grpc_connection import ServerStream
     from srd.daemon.grpc_transport import CoalescingTransport
@@ -30,14 +30,29 @@ log = logging.getLogger(__name__)
 _HEADER = struct.Struct("!IBI")  # length << 8 | type, flags, stream
 _HEADER_BYTES = 9
 _PREFACE_BYTES = 24
-_DATA, _WINDOW_UPDATE = 0, 8
-_END_STREAM = 0x1
+_DATA, _HEADERS, _WINDOW_UPDATE = 0, 1, 8
+_END_STREAM, _END_HEADERS = 0x1, 0x4
 _MAX_WINDOW = 2**31 - 1
 _STREAM_BITS = 2**31 - 1
 _PINNING = 4  # see _data: how many times its size a payload may keep alive
 
 _OPEN = StreamState.OPEN
 _SENDING = (StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE)
+
+
+def header_block(headers: Sequence[tuple[str, str]]) -> bytes:
+    """The headers as literals that are not indexed: the same bytes on every connection.
+
+    Names and values of less than 127 bytes; ":status: 200" by its number in the static table.
+    """
+    out = b""
+    for name, value in headers:
+        if (name, value) == (":status", "200"):
+            out += b"\x88"
+        else:
+            raw = name.encode("ascii"), value.encode("ascii")
+            out += b"\x00" + b"".join(bytes([len(text)]) + text for text in raw)
+    return out
 
 
 def _available() -> bool:
@@ -56,11 +71,13 @@ def _available() -> bool:
             stream.outbound_flow_control_window,
             len(connection.incoming_buffer._headers_buffer),
             len(connection.streams),
+            len(connection.encoder.table_size_changes),
         )
         return (
             all(type(number) is int for number in numbers)
             and stream._expected_content_length is None
             and stream.state_machine.state is StreamState.IDLE
+            and not stream.state_machine.headers_sent
             and connection.state_machine.state is ConnectionState.IDLE
         )
     except AttributeError:
@@ -164,8 +181,8 @@ class Shortcuts:
             payload = memoryview(bytes(payload))
         stream.buffer.add(payload, size)
         if flags & _END_STREAM:
-            # The stream's state is h2's business: it sees an empty frame that ends the stream.
-            self._feed(_HEADER.pack(_DATA, _END_STREAM, stream_id))
+            h2_stream.state_machine.process_input(StreamInputs.RECV_END_STREAM)
+            stream.__ended__()
         return True
 
     def _window_update(self, frame: memoryview, flags: int, stream_id: int, arrived: int) -> bool:
@@ -235,6 +252,28 @@ class Shortcuts:
         h2_stream.outbound_flow_control_window -= size
         self._write_frames(stream_id, prefix, data, size)
         return size
+
+    def send_headers(self, stream_id: int, block: bytes, *, end_stream: bool) -> bool:
+        """Write a HEADERS frame whose header block neither reads nor changes the dynamic table.
+
+        False when h2 must do it: in a state where headers may not be sent, and while its encoder
+        has a change of the table's size to announce (RFC 7541, 4.2).
+        """
+        h2, h2_stream = self._h2, self._h2.streams.get(stream_id)
+        if (
+            h2_stream is None
+            or h2_stream.state_machine.state not in _SENDING
+            or h2.state_machine.state is not ConnectionState.SERVER_OPEN
+            or bool(h2_stream.state_machine.headers_sent) is not end_stream
+            or h2.encoder.table_size_changes
+        ):
+            return False
+        h2_stream.state_machine.process_input(StreamInputs.SEND_HEADERS)
+        if end_stream:
+            h2_stream.state_machine.process_input(StreamInputs.SEND_END_STREAM)
+        flags = _END_HEADERS | (_END_STREAM if end_stream else 0)
+        self._transport.write(_HEADER.pack(len(block) << 8 | _HEADERS, flags, stream_id) + block)
+        return True
 
     def _write_frames(
         self, stream_id: int, prefix: bytes, data: bytes | memoryview, size: int

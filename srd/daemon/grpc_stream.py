@@ -15,6 +15,7 @@ from grpclib.metadata import encode_grpc_message
 from h2.exceptions import ProtocolError as H2ProtocolError
 
 from srd.daemon.grpc_messages import ACCEPTED_ENCODINGS, message_prefix
+from srd.daemon.grpc_shortcuts import header_block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ _INITIAL = [
     ("content-type", "application/grpc"),
     ("grpc-accept-encoding", ACCEPTED_ENCODINGS),
 ]
+_INITIAL_BLOCK = header_block(_INITIAL)
+_OK_BLOCK = header_block([("grpc-status", "0")])
 
 
 class StreamClosedError(Exception):
@@ -76,7 +79,10 @@ class ProcessStream:
         """Send the initial metadata; once, before any message."""
         if not self._started:
             self._started = True
-            await self._send_headers(_INITIAL)
+            if not self._stream.connection.send_headers_now(
+                self._stream, _INITIAL_BLOCK, end_stream=False
+            ):
+                await self._send_headers(_INITIAL)
 
     async def recv(self) -> bytes | None:
         """The next message, None when the peer has half-closed.
@@ -109,8 +115,7 @@ class ProcessStream:
         """Answer what is no gRPC call with a bare HTTP status."""
         self.ended = True
         await self._send_headers([(":status", http_status)], end_stream=True)
-        if self._stream.closable:
-            self._stream.reset_nowait()
+        self._reset_if_open()
 
     async def end(self, status: Status = Status.OK, message: str = "") -> None:
         """End the call with a status; once, later calls do nothing.
@@ -120,6 +125,11 @@ class ProcessStream:
         if self.ended or self._stream.terminated:
             return
         self.ended = True
+        if status is Status.OK and not message and not self._sending.locked():
+            connection = self._stream.connection
+            if connection.send_headers_now(self._stream, _OK_BLOCK, end_stream=True):
+                self._reset_if_open()
+                return
         trailers = [] if self._started else _INITIAL[:2]
         trailers = [*trailers, ("grpc-status", str(status.value))]
         if message:
@@ -127,11 +137,14 @@ class ProcessStream:
         try:
             async with self._sending:
                 await self._send_headers(trailers, end_stream=True)
-            if self._stream.closable:
-                # The peer may still be sending: tell it that nobody reads (RFC 9113, 8.1).
-                self._stream.reset_nowait()
+            self._reset_if_open()
         except StreamClosedError:
             pass
+
+    def _reset_if_open(self) -> None:
+        """The peer may still be sending: tell it that nobody reads (RFC 9113, 8.1)."""
+        if self._stream.closable:
+            self._stream.reset_nowait()
 
     async def _send_headers(
         self, headers: Sequence[tuple[str, str]], *, end_stream: bool = False

@@ -389,8 +389,11 @@ async def test_a_lost_connection_cancels_all_its_handlers_quietly(
             for _ in range(3):
                 client.send(client.open(), prefixed(b"x"))
             await client.until(lambda event: isinstance(event, h2.events.DataReceived))
+            assert "1 connections, 3 streams" in repr(server)
         for _ in range(3):
             await ended.get()
+        await asyncio.sleep(0)
+        assert "0 connections, 0 streams" in repr(server), "nothing of it is kept"
     assert caplog.records == []
 
 

@@ -300,6 +300,13 @@ def response_trailer_reply() -> Expect:
     return Expect("response_trailers")
 
 
+def _short(replies: list[Reply]) -> str:
+    return "; ".join(
+        f"{r.kind} {r.status or ''} {(r.body or b'')[:60]!r} set={dict(r.set_headers)}"
+        for r in replies[:3]
+    )
+
+
 # -- the gateway's model -----------------------------------------------------------------------
 
 
@@ -410,7 +417,7 @@ class Playbook:
         return self.made.decided[-1]
 
     def __rshift__(self, sent: Sent) -> Playbook:
-        assert not self._unread, f"unexpected: {self._unread}"
+        assert not self._unread, f"unexpected: {_short(self._unread)}"
         if sent.event is not None:
             event = sent.event
             if isinstance(event, ScoresArrived | ScoresFailed):
@@ -446,7 +453,7 @@ class Playbook:
 
     def __lshift__(self, expected: Expect | _Nothing | list[Expect]) -> Playbook:
         if isinstance(expected, _Nothing):
-            assert not self._unread, f"expected nothing, got {self._unread}"
+            assert not self._unread, f"expected nothing, got {_short(self._unread)}"
             return self
         if isinstance(expected, list):
             for one in expected:
@@ -463,7 +470,7 @@ class Playbook:
 
     def done(self, upstream: bytes | None = None) -> Playbook:
         """The gateway half-closes; whatever was promised must have been kept."""
-        assert not self._unread, f"unexpected: {self._unread}"
+        assert not self._unread, f"unexpected: {_short(self._unread)}"
         self._feed(PeerEnded())
         self._feed(PeerEnded(reset=True))
         assert not self._unread

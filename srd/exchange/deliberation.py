@@ -65,6 +65,7 @@ class Deliberation:
         self.needs_whole = False
         self._history: Scores | None = None
         self._asks_history = False
+        self._hinted: bool | None = None
         self.ask: Ask | None = None
 
     def __repr__(self) -> str:
@@ -85,7 +86,7 @@ class Deliberation:
         """The body was read up to a checkpoint: budgets may be spent."""
         early, body = self._policy.early, self._body
         if body.bytes_read == early.budget_bytes + 1 and self.early and not self.needs_whole:
-            self._limit = len(body.prompt.first_user) or None
+            self._limit = body.prompt.first_user_chars or None
         if body.bytes_read >= early.max_held_bytes and not self.wants_tail:
             self.force(Basis.BUDGET)
 
@@ -118,7 +119,7 @@ class Deliberation:
     def knows_something(self) -> bool:
         """True when a forced decision would rest on more than the headers."""
         prompt = self._body.prompt
-        return bool(prompt.first_user or prompt.non_user or self._body.model)
+        return bool(prompt.first_user_chars or prompt.non_user or self._body.model)
 
     @property
     def wants_tail(self) -> bool:
@@ -168,24 +169,24 @@ class Deliberation:
 
     def _look_early(self, now: float) -> Outcome | None:
         prompt, windows = self._body.prompt, self._policy.windows
-        visible, done = prompt.first_user, prompt.first_user_done
-        if self._limit is not None and len(visible) > self._limit:
-            visible, done = visible[: self._limit], True
-        if not visible and self._body.ended:
+        size, ended = prompt.first_user_chars, prompt.first_user_done
+        if self._limit is not None:
+            size, ended = min(size, self._limit), True
+        if not size and self._body.ended:
             return None
         while True:
             chars = windows[self._stage] * CHARS_PER_TOKEN
-            if len(visible) < chars and not (done or self._limit == len(visible)):
+            if size < chars and not ended:
                 return None
-            ends = (done or self._limit == len(visible)) and len(visible) <= chars
-            last = ends or self._stage == len(windows) - 1
-            text = visible[:chars]
+            last = (ended and size <= chars) or self._stage == len(windows) - 1
+            text = prompt.first_user_prefix(min(size, chars))
             if (known := self._recall(text, now)) is not None:
                 return known
             sight = self._see_stage(text, last)
             if isinstance(sight.verdict, Final):
                 return self._remember(text, self._conclude(sight, Basis.EARLY), now)
-            if self._wants_scores(sight, text, windows[self._stage]):
+            waits = not last and self._was_decided_later(now)
+            if not waits and self._wants_scores(sight, text, windows[self._stage]):
                 return None
             if last:
                 self.needs_whole = True
@@ -228,8 +229,8 @@ class Deliberation:
         """Unknown counts as false; but what the classifier can still say of the text is worth one
         forward, unless even that is given up."""
         prompt = self._body.prompt
-        text = prompt.first_user or " ".join(prompt.non_user)
-        text = text[: self._policy.windows[-1] * CHARS_PER_TOKEN]
+        reach = self._policy.windows[-1] * CHARS_PER_TOKEN
+        text = prompt.first_user_prefix(reach) or " ".join(prompt.non_user)[:reach]
         if self.ask is not None:
             return None
         if self._hopeless:
@@ -324,7 +325,7 @@ class Deliberation:
 
     # -- the memo --------------------------------------------------------------------------------
 
-    def _key(self, text: str) -> bytes:
+    def _key(self, text: str, *, stage: int | None = None) -> bytes:
         """Equal keys mean equal evidence, so a remembered decision is the one that would be made
         again: configuration, alias, stage, text, and the headers where a signal reads them."""
         seen = self._body.model
@@ -332,7 +333,7 @@ class Deliberation:
         parts = [
             str(self._policy.generation),
             (seen.value if seen else None) or "",
-            str(self._stage),
+            str(self._stage if stage is None else stage),
         ]
         if self._policy.reads_headers:
             parts += [f"{k}={v}" for k, v in sorted(self._facts.headers.items()) if "authz" in k]
@@ -343,12 +344,26 @@ class Deliberation:
 
     def _recall(self, text: str, now: float) -> Decision | None:
         memo = self._policy.memo
-        if memo is None or self._scores is not None:
-            return None
-        known = memo.recall(self._key(text), now)
+        known = None if memo is None else memo.recall(self._key(text), now)
         return None if known is None else self._stamp(replace(known, basis=Basis.MEMO))
 
     def _remember(self, text: str, decision: Decision, now: float) -> Decision:
-        if self._policy.memo is not None:
-            self._policy.memo.remember(self._key(text), decision, now)
+        memo = self._policy.memo
+        if memo is not None:
+            memo.remember(self._key(text), decision, now)
+            if self._stage:
+                memo.remember(self._hint(), decision, now)
         return decision
+
+    def _hint(self) -> bytes:
+        """Says of the first window that a decision was made on a later one."""
+        first = self._policy.windows[0] * CHARS_PER_TOKEN
+        return b"later " + self._key(self._body.prompt.first_user_prefix(first), stage=0)
+
+    def _was_decided_later(self, now: float) -> bool:
+        """True when this beginning is known and its decision lies behind a later window: waiting
+        for that costs no time worth a forward."""
+        if self._hinted is None:
+            memo = self._policy.memo
+            self._hinted = memo is not None and memo.recall(self._hint(), now) is not None
+        return self._hinted

@@ -121,7 +121,7 @@ class FullDuplex(Reply):
         length_delta: int | None,
         length: int | None,
     ) -> list[Command]:
-        set_headers, remove = _added(facts, what), (*facts.spoofed, *what.remove_headers)
+        set_headers, remove = _added(facts, what), _removed(facts, what)
         if facts.compressed:
             remove = (*remove, "content-encoding")
         if facts.content_length is not None and (facts.compressed or length_delta != 0):
@@ -163,7 +163,7 @@ class Buffered(Reply):
         length: int | None,
     ) -> list[Command]:
         encoding = ("content-encoding",) if facts.compressed else ()
-        self._set, self._remove = _added(facts, what), (*what.remove_headers, *encoding)
+        self._set, self._remove = _added(facts, what), (*_removed(facts, what), *encoding)
         self._clear = clear_route_cache
         return []
 
@@ -254,6 +254,11 @@ def _added(facts: RequestFacts, what: Plan) -> Headers:
         before = joined.get(name) or facts.headers.get(name, "").encode("utf-8", "replace")
         joined[name] = before + b", " + value if before else value
     return tuple(joined.items())
+
+
+def _removed(facts: RequestFacts, what: Plan) -> tuple[str, ...]:
+    """Only what is there: a mutation may have 100 entries, and absent headers need none."""
+    return (*facts.spoofed, *(name for name in what.remove_headers if name in facts.headers))
 
 
 _REPLIES: dict[BodyMode, type[Reply]] = {

@@ -163,7 +163,7 @@ def test_014_a_large_body_is_decided_before_its_end(play):
 
 def test_014_a_known_length_over_the_budget_is_decided_at_the_first_full_window(play):
     big = large()
-    p = play()
+    p = play(policy=policy_of(PLAIN.replace("{type: keyword, name: thinking}", "")))
     p >> headers(extra={"content-length": str(len(big))}) << nothing
     p >> body(big[:300]) << nothing
     p >> body(big[300:600])

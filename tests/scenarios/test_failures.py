@@ -150,8 +150,9 @@ def test_101_what_is_held_is_bounded_by_the_cap(play):
 
 
 def test_102_reading_pauses_while_the_cap_is_reached_and_scores_are_out(play):
-    raw = b'{"model":"auto","messages":[{"role":"system","content":"' + b"s " * 20_000
-    p = play(scorer=None)
+    raw = b'{"model":"auto","messages":[{"role":"user","content":"' + b"s " * 20_000
+    late = PLAIN.replace("budget_bytes: 2000", "budget_bytes: 50000")
+    p = play(policy=policy_of(late), scorer=None)
     p >> headers() >> body(raw[:19_999]) << nothing
     assert not p.exchange.full
     p >> body(raw[19_999:20_000]) << nothing

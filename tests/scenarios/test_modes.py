@@ -80,7 +80,7 @@ def test_072_buffered_falls_back_rather_than_be_late(play, late):
 
 
 def test_073_a_partial_prefix_is_spliced_and_the_rest_is_not_ours(play):
-    prefix = MATH[:60]
+    prefix = MATH[:-6]
     p = play(mode=PARTIAL)
     p >> headers(extra={"content-length": "999999"}) << untouched_headers()
     p >> body(prefix)

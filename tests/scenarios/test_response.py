@@ -37,7 +37,9 @@ SSE = (
 
 def decided(play, **options: object):
     p = play(**options)
-    p >> headers() >> body(MATH, end=True)
+    p >> headers()
+    p.take()
+    p >> body(MATH, end=True)
     p.take()
     return p
 

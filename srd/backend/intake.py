@@ -26,6 +26,9 @@ _MAX_SCALAR_BYTES: Final = 4096
 
 _STRUCTURE = re.compile(rb'["{}\[\],:]')
 _STRING_END = re.compile(rb'["\\]')
+# Everything between two brackets in one step, whole strings included: below the top level only the
+# depth matters. Possessive: a string that is unfinished at the end of a piece costs no backtracking.
+_NESTED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")++', re.DOTALL)
 
 
 class Skim:
@@ -71,6 +74,8 @@ class Skim:
         return end
 
     def _structure(self, data: bytes, at: int) -> int:
+        if self._depth > 1 and (nested := _NESTED.match(data, at)) is not None:
+            at = nested.end()
         hit = _STRUCTURE.search(data, at)
         if hit is None:
             self._collect(data[at:])

@@ -100,3 +100,14 @@ def test_a_body_that_is_not_a_json_object_has_no_fields(data: bytes) -> None:
 def test_the_log_keeps_small_bodies_only() -> None:
     assert taken(b"x" * LOG_BODY_BYTES).body is not None
     assert taken(b"x" * (LOG_BODY_BYTES + 1)).body is None
+
+
+def test_unfinished_strings_at_the_end_of_a_piece_are_carried_over() -> None:
+    data = (
+        b'{"a":[["\\"]","x\\\\"],{"model":"[{\\"","b":"'
+        + b"\\\\" * 9
+        + b'"}],"model":"m","stream":1}'
+    )
+    assert json.loads(data)["model"] == "m"
+    for step in range(1, len(data)):
+        assert skim(data, step) == {"model": "m", "stream": 1}

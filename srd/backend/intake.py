@@ -27,7 +27,7 @@ _MAX_SCALAR_BYTES: Final = 4096
 _STRUCTURE = re.compile(rb'["{}\[\],:]')
 _STRING_END = re.compile(rb'["\\]')
 # Everything between two brackets in one step, whole strings included: below the top level only the
-# depth matters. Possessive: a string that is unfinished at the end of a piece costs no backtracking.
+# depth matters. Possessive: a string left unfinished by a piece costs no backtracking.
 _NESTED = re.compile(rb'(?:[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")++', re.DOTALL)
 
 

@@ -46,11 +46,15 @@ class _Sight:
 class Deliberation:
     """Deliberates on one request body. Owned by one exchange; not thread-safe.
 
+    `whole`: the body comes in one message, so nothing is won by deciding before its end.
     `look` after every event that may have changed the evidence; it returns the outcome once there
     is one. `ask` is then the question that must be answered before the next look can help, if any.
     """
 
-    def __init__(self, policy: Policy, facts: RequestFacts, body: Body) -> None:
+    def __init__(
+        self, policy: Policy, facts: RequestFacts, body: Body, *, whole: bool = False
+    ) -> None:
+        self._whole = whole
         self._policy = policy
         self._facts = facts
         self._body = body
@@ -77,6 +81,8 @@ class Deliberation:
     def checkpoint(self) -> int | None:
         """The next body offset at which evidence is judged: feed no piece across it."""
         early = self._policy.early
+        if self._whole:
+            return None
         for offset in (early.budget_bytes + 1, early.max_held_bytes):
             if self._body.bytes_read < offset:
                 return offset
@@ -159,7 +165,7 @@ class Deliberation:
     def early(self) -> bool:
         """Size alone tells: never whether the body came in one piece or in many."""
         early, facts, body = self._policy.early, self._facts, self._body
-        if not early.enabled or facts.compressed:
+        if not early.enabled or facts.compressed or self._whole:
             return False
         size = body.bytes_read if body.ended else max(body.bytes_read, facts.content_length or 0)
         return size > early.budget_bytes

@@ -236,7 +236,9 @@ class RequestHalf:
                 max_output=self._policy.early.max_held_bytes,
                 max_ratio=MAX_INFLATE_RATIO,
             )
-        self._deliberation = Deliberation(self._policy, self.facts, self._body)
+        self._deliberation = Deliberation(
+            self._policy, self.facts, self._body, whole=self._reply.whole_message
+        )
         timers: list[Command] = []
         if router.streamed_body.timeout_sec:
             timers.append(StartTimer(Timer.DEADLINE, float(router.streamed_body.timeout_sec)))

@@ -83,6 +83,8 @@ def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
             tokens = fact.score
     for kind, ending in MATCHED.items():
         yield f"x-vsr-matched-{ending}", ",".join(matched.get(kind, ()))
+    total = "?" if decision.body_bytes is None else str(decision.body_bytes)
+    yield "x-vsr-decision-bytes", f"{decision.bytes_read}/{total}"
     if decision.system_prompt_injected:
         yield "x-vsr-injected-system-prompt", "true"
     if tokens is not None:

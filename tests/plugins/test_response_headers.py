@@ -67,6 +67,7 @@ def test_debug_lists_what_matched_by_type(decide):
         "x-vsr-matched-user-feedback": b"satisfied",
         "x-vsr-injected-system-prompt": b"true",
         "x-vsr-context-token-count": b"1234",
+        "x-vsr-decision-bytes": b"0/?",
     }
 
 

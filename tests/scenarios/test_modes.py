@@ -44,6 +44,17 @@ def test_069_buffered_answers_once_with_an_exact_length(play):
     p.done()
 
 
+def test_069_a_large_buffered_body_is_decided_on_all_of_it(play):
+    """It is here anyway: the last user message decides, as upstream, whatever its size."""
+    start = b'{"model":"auto","messages":[{"role":"user","content":"' + b"a contract? " * 9000
+    raw = start + b'"},{"role":"user","content":"the derivative?"}]}'
+    p = play(mode=BUFFERED)
+    p >> headers() << untouched_headers()
+    p >> body(raw, end=True) << whole(raw.replace(b"auto", b"math-expert"))
+    p.done()
+    assert p.decision.decision.basis == "complete"
+
+
 def test_070_buffered_and_nothing_to_change(play):
     named = MATH.replace(b"auto", b"law-expert")
     p = play(mode=BUFFERED)

@@ -38,6 +38,7 @@ class Ask:
     text: str
     heads: frozenset[str]
     window: int = 512
+    deadline: float | None = None  # time.monotonic(); a queued ask older than that is dropped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +52,15 @@ class Scores:
     tokens: int = 0  # tokens really read
     window: int = 0  # the window asked for
     stage: str = "encoder"  # "linear" (first stage), "encoder", "cache"
+    truncated: bool = False  # jailbreak and pii did not see all of it: the text exceeds the bound
 
 
 class ClassifierUnavailable(Exception):  # noqa: N818 - the name says what the router sees
     """Ours: the classifier raised, hung, or its queue is full. The router falls back."""
+
+
+class ModelError(Exception):
+    """The operator's, at start only: a model folder or the runtime cannot be used as configured."""
 
 
 class Classifier(Protocol):

@@ -1,0 +1,158 @@
+"""Opens classifiers: from a model folder to threads that answer.
+
+Why this file exists: it is the only place that knows all the parts. Only it is imported by
+start-up code; without a learned signal it loads neither ONNX Runtime nor a tokenizer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from srd.classify.api import WINDOWS, Ask, ModelError
+from srd.classify.encoder import FULL_TOKENS, Encoder, Head
+from srd.classify.executor import Batching
+from srd.classify.first_stage import FirstStage
+from srd.classify.locate import MANIFEST, model_dir
+from srd.classify.manifest import Manifest, read_manifest
+from srd.classify.ort import Device, Session
+from srd.classify.scorer import (
+    DomainReader,
+    JailbreakReader,
+    PiiReader,
+    Readers,
+    Scorer,
+)
+from srd.classify.service import LocalClassifier
+from srd.classify.spans import BioLabels
+from srd.classify.tokens import TextTokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+ALL_HEADS = frozenset({"domain", "jailbreak", "pii", "embedding"})
+_WARM_TEXT = "A few words, so that the first prompt pays for nothing but itself. "
+
+
+def open_classifier(
+    model: str | Path | None = None,
+    *,
+    heads: frozenset[str] = ALL_HEADS,
+    device: Device = "auto",
+    threads: int | None = None,
+    queue_limit: int = 256,
+    cache_entries: int = 4096,
+    full_tokens: int = FULL_TOKENS,
+    batching: Batching | None = None,
+    jailbreak_labels: Sequence[str] = ("jailbreak",),
+    first_stage: bool = True,
+) -> LocalClassifier:
+    """Load, warm up and start a classifier with `heads`.
+
+    `model` is a folder of ours (default: the shipped one). `threads` defaults to the cores less
+    one (CPU) or two (GPU). Raises ModelError, naming what is missing, for a folder, a head or a
+    device that cannot be had.
+    """
+    folder = model_dir(model)
+    manifest = read_manifest(folder)
+    encoder = _own_encoder(folder, manifest, heads, device, full_tokens)
+    linear = _first_stage(folder, manifest) if "domain" in heads else None
+    readers = _own_readers(manifest, heads, linear, jailbreak_labels)
+    on_gpu = encoder.session.device == "cuda"
+    if on_gpu and batching is None:
+        batching = Batching()
+    scorer = Scorer([encoder], readers, max_rows=batching.max_asks if batching else 1)
+    _warm(scorer, every_window=on_gpu)
+    return LocalClassifier(
+        scorer,
+        threads=threads or (2 if on_gpu else max(1, _cores() - 1)),
+        first_stage=linear if first_stage else None,
+        queue_limit=queue_limit,
+        cache_entries=cache_entries,
+        batching=batching,
+        thresholds=manifest.thresholds,
+        version=manifest.version,
+    )
+
+
+def _own_encoder(
+    folder: Path, manifest: Manifest, heads: frozenset[str], device: Device, full_tokens: int
+) -> Encoder:
+    entry = manifest.encoder
+    if missing := heads - entry.outputs.keys():
+        raise ModelError(
+            f"{folder / MANIFEST}: the model has no head {', '.join(sorted(missing))}; it has "
+            f"{', '.join(sorted(entry.outputs))}."
+        )
+    chosen = {
+        name: Head(
+            output=entry.outputs[name],
+            labels=tuple(manifest.labels.get(name, ())),
+            piece_tokens=entry.pieces.get(name),
+        )
+        for name in sorted(heads)
+    }
+    return Encoder(
+        Session(folder / entry.file, device=device),
+        TextTokenizer.load(folder / "tokenizer.json"),
+        chosen,
+        max_tokens=entry.max_tokens,
+        full_tokens=full_tokens,
+    )
+
+
+def _first_stage(folder: Path, manifest: Manifest) -> FirstStage | None:
+    stage = manifest.first_stage
+    if stage is None:
+        return None
+    return FirstStage.load(
+        folder / stage.file,
+        manifest.labels["domain"],
+        temperature=manifest.calibration.domain.linear,
+        confidence=stage.confidence,
+    )
+
+
+def _own_readers(
+    manifest: Manifest,
+    heads: frozenset[str],
+    linear: FirstStage | None,
+    jailbreak_labels: Sequence[str],
+) -> Readers:
+    domain = jailbreak = pii = None
+    if "domain" in heads:
+        weight = manifest.combine["domain"].weight if "domain" in manifest.combine else 0.0
+        domain = DomainReader(
+            labels=tuple(manifest.labels["domain"]),
+            calibration=manifest.calibration.domain,
+            first_stage=linear,
+            weight=weight,
+        )
+    if "jailbreak" in heads:
+        positive = positive_columns(manifest.labels["jailbreak"], jailbreak_labels)
+        jailbreak = JailbreakReader(positive=positive, calibration=manifest.calibration.jailbreak)
+    if "pii" in heads:
+        pii = PiiReader(labels=BioLabels(manifest.labels["pii"]))
+    return Readers(domain=domain, jailbreak=jailbreak, pii=pii)
+
+
+def positive_columns(labels: Sequence[str], positive: Sequence[str]) -> tuple[int, ...]:
+    """Columns of the positive labels; raises ModelError with both lists if one is unknown."""
+    if unknown := [name for name in positive if name not in labels]:
+        raise ModelError(
+            f"positive labels {', '.join(unknown)} are not among the model's: {', '.join(labels)}."
+        )
+    return tuple(labels.index(name) for name in positive)
+
+
+def _warm(scorer: Scorer, *, every_window: bool) -> None:
+    """Run once per shape class: a GPU compiles and allocates per size, a CPU only once."""
+    for window in WINDOWS if every_window else WINDOWS[:1]:
+        text = _WARM_TEXT * (window // 16)
+        scorer.score([Ask(text=text, heads=scorer.heads, window=window)])
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

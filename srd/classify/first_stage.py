@@ -1,0 +1,64 @@
+"""The linear stage with its calibration: the answer that needs no encoder.
+
+Why this file exists: the hash and the weights (linear.py) know neither thresholds nor the
+encoder's label order; both stages of the cascade need one view of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from srd.classify.api import CHARS_PER_TOKEN, ModelError
+from srd.classify.heads import Floats, softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+from srd.classify.linear import LinearStage
+
+
+class FirstStage:
+    """Immutable; thread-safe. All results are in the order of `labels`."""
+
+    def __init__(
+        self, stage: LinearStage, labels: Sequence[str], *, temperature: float, confidence: float
+    ) -> None:
+        """Raises ModelError when the stage's labels are not those of the encoder."""
+        if sorted(stage.labels) != sorted(labels):
+            raise ModelError(
+                f"the first stage's labels ({', '.join(stage.labels)}) are not the encoder's "
+                f"({', '.join(labels)})."
+            )
+        self.labels = tuple(labels)
+        self.confidence = confidence
+        self._stage = stage
+        self._order = np.array([stage.labels.index(label) for label in labels], dtype=np.intp)
+        self._temperature = temperature
+
+    def __repr__(self) -> str:
+        return f"<FirstStage {self._stage!r}, answers from {self.confidence:g} on>"
+
+    @classmethod
+    def load(
+        cls, path: Path, labels: Sequence[str], *, temperature: float, confidence: float
+    ) -> FirstStage:
+        """Read an archive of linear.py; raises ModelError naming the file."""
+        try:
+            stage = LinearStage.load(path)
+        except (OSError, KeyError, ValueError) as error:
+            raise ModelError(f"{path}: not a readable first stage: {error}.") from error
+        return cls(stage, labels, temperature=temperature, confidence=confidence)
+
+    def logits(self, text: str, window: int) -> Floats:
+        """Uncalibrated logits of the characters that `window` may read."""
+        return self._stage.logits(text[: window * CHARS_PER_TOKEN])[self._order]
+
+    def answer(self, text: str, window: int) -> dict[str, float] | None:
+        """Calibrated probabilities, or None when the top one is below `confidence`."""
+        probabilities = softmax(self.logits(text, window), self._temperature)
+        if float(probabilities.max()) < self.confidence:
+            return None
+        return dict(zip(self.labels, probabilities.tolist(), strict=True))

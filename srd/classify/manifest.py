@@ -1,0 +1,100 @@
+"""The manifest of our own model folder, as values.
+
+Why this file exists: training writes `manifest.json` (models/README.md describes it), serving
+reads it here and nowhere else. It must not know sessions or tokenizers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from srd.classify.api import ModelError
+from srd.classify.locate import MANIFEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class EncoderEntry(msgspec.Struct, frozen=True):
+    """The graph: its file, its inputs, the output of each head.
+
+    `pieces` gives the tokens per piece of a head that reads all of a long text. A head without
+    an entry shares the ask's one row while the whole text fits it, and is cut at 384 beyond.
+    """
+
+    file: str
+    outputs: dict[str, str]
+    inputs: list[str] = []
+    max_tokens: int = 512
+    pieces: dict[str, int] = {}
+
+
+class Combine(msgspec.Struct, frozen=True):
+    """`weight` of the linear stage in the log-linear mixture with the encoder; 0 is none."""
+
+    weight: float = 0.0
+
+
+class DomainCalibration(msgspec.Struct, frozen=True):
+    """Temperatures: of the encoder (or mixture) by window in tokens, and of the linear stage."""
+
+    encoder: dict[str, float] = {}
+    linear: float = 1.0
+
+    def temperature(self, window: int) -> float:
+        """The entry of the smallest window that is not below `window`, else of the largest."""
+        by_window = sorted((int(name), value) for name, value in self.encoder.items())
+        for size, value in by_window:
+            if size >= window:
+                return value
+        return by_window[-1][1] if by_window else 1.0
+
+
+class RiskCalibration(msgspec.Struct, frozen=True):
+    """risk = softmax((logits + bias on the positive labels) / temperature)."""
+
+    temperature: float = 1.0
+    bias: float = 0.0
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """How logits become probabilities that mean what they say."""
+
+    domain: DomainCalibration = DomainCalibration()
+    jailbreak: RiskCalibration = RiskCalibration()
+
+
+class FirstStage(msgspec.Struct, frozen=True):
+    """The linear stage answers alone when its top probability reaches `confidence`."""
+
+    file: str
+    confidence: float
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Everything that serving needs to know about a model folder of ours."""
+
+    labels: dict[str, list[str]]
+    encoder: EncoderEntry
+    version: str = ""
+    combine: dict[str, Combine] = {}
+    calibration: Calibration = Calibration()
+    first_stage: FirstStage | None = None
+    thresholds: dict[str, float] = {}
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `folder`/manifest.json; raises ModelError with the file and the place in it."""
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}.") from error
+    except msgspec.MsgspecError as error:
+        raise ModelError(f"{path}: {error}.") from error
+    for head in manifest.encoder.outputs:
+        if head != "embedding" and not manifest.labels.get(head):
+            raise ModelError(f"{path}: the head {head!r} has an output but no labels.")
+    return manifest

@@ -1,5 +1,6 @@
 """One command per step of making the default model. See README.md.
 
+    python models/train.py write                  # our own prompts, from their seeds
     python models/train.py data      --data DIR   # what there is, and how it is split
     python models/train.py linear    --data DIR   # the first stage
     python models/train.py encoder   --data DIR   # fine-tune (GPU if there is one)
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=50.0, help="stop the encoder after this long")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--lr", type=float, default=1.5e-4)
     parser.add_argument("--start", type=Path, help="continue from this checkpoint")
     parser.add_argument("--name", default="encoder.pt")
     options = parser.parse_args()
@@ -40,42 +42,45 @@ def main() -> None:
     STEPS[options.step](options, Log())
 
 
-def _domain(options: argparse.Namespace) -> list:
-    from srd_train import data
+def step_write(options: argparse.Namespace, log: Log) -> None:
+    """Write our own prompts from the seeds."""
+    from srd_train import write_attacks, write_pii, write_prompts
 
-    return data.split(data.load_domain(options.data))
+    for module in (write_prompts, write_attacks, write_pii):
+        log(f"{module.__name__}: {module.run()} rows")
 
 
 def step_data(options: argparse.Namespace, log: Log) -> None:
     """Print the split."""
     from srd_train import data
 
-    rows = _domain(options)
-    log(f"domain {len(rows)} {Counter(row.split for row in rows)}")
-    for key, count in sorted(Counter((row.source, row.split) for row in rows).items()):
-        log(f"  {key}: {count}")
-    for name, loader in (("jailbreak", data.load_jailbreak), ("pii", data.load_pii)):
-        rows = data.split(loader(options.data))
-        log(f"{name} {len(rows)} {sorted(Counter((r.split, r.source, r.jailbreak) for r in rows).items(), key=str)}")
+    for name, rows in data.tasks(options.data).items():
+        log(f"{name} {len(rows)} {Counter(row.split for row in rows)}")
+        for key, count in sorted(Counter((row.source, row.split) for row in rows).items()):
+            log(f"  {key}: {count}")
 
 
 def step_linear(options: argparse.Namespace, log: Log) -> None:
     """Fit the first stage."""
-    from srd_train import first_stage
+    from srd_train import data, first_stage
 
-    first_stage.fit(_domain(options), options.out / "linear.npz", log)
+    first_stage.fit(data.split(data.load_domain(options.data)), options.out / "linear.npz", log)
 
 
 def step_encoder(options: argparse.Namespace, log: Log) -> None:
     """Fine-tune."""
     from srd_train import data, encoder, mixture
 
+    train = {name: data.part(rows, "train") for name, rows in data.tasks(options.data).items()}
+    daily = mixture.everyday(train["domain"], 1600)
     sets = encoder.Sets(
-        domain=mixture.weigh_domain(data.part(_domain(options), "train")),
-        jailbreak=mixture.weigh_jailbreak(data.part(data.split(data.load_jailbreak(options.data)), "train")),
-        pii=mixture.weigh_pii(data.part(data.split(data.load_pii(options.data)), "train")),
+        domain=mixture.weigh_domain(train["domain"]),
+        jailbreak=mixture.weigh_jailbreak(train["jailbreak"] + daily),
+        pii=mixture.weigh_pii(train["pii"] + daily),
     )
-    plan = encoder.Plan(epochs=options.epochs, minutes=options.minutes, max_tokens=options.max_tokens)
+    plan = encoder.Plan(
+        epochs=options.epochs, minutes=options.minutes, max_tokens=options.max_tokens, lr=options.lr
+    )
     trainer = encoder.Trainer(sets, plan, log, start=options.start)
     trainer.run(options.work / options.name)
 
@@ -102,6 +107,7 @@ def step_card(options: argparse.Namespace, log: Log) -> None:
 
 
 STEPS = {
+    "write": step_write,
     "data": step_data,
     "linear": step_linear,
     "encoder": step_encoder,

@@ -52,7 +52,9 @@ def load_domain(data: Path) -> list[Row]:
     rows = []
     for raw in read_jsonl(data / "domain_mmlu_pro.jsonl.gz"):
         held = "held" if raw["fold"] == MMLU_PRO_HELD_FOLD else "train"
-        rows.append(Row(raw["text"], "mmlu-pro", raw["label"], fine=raw["src"], held=held))
+        row = Row(raw["text"], "mmlu-pro", raw["label"], fine=raw["src"], held=held)
+        row.meta["options"] = raw["options"]
+        rows.append(row)
     for name in ("domain_en", "domain_multilingual"):
         for raw in read_jsonl(data / f"{name}.jsonl.gz"):
             lang = raw.get("lang", "English")
@@ -176,6 +178,8 @@ def _choose(group: list[Row], dev: float, test: float) -> str:
     wishes = {row.held for row in group}
     if "test" in wishes:
         return "test"
+    if "dev" in wishes:
+        return "dev"
     if "held" in wishes:
         return "dev" if where < 0.4 else "test"
     if "train" in wishes:
@@ -183,6 +187,15 @@ def _choose(group: list[Row], dev: float, test: float) -> str:
     if where < test:
         return "test"
     return "dev" if where < test + dev else "train"
+
+
+def tasks(source: Path) -> dict[str, list[Row]]:
+    """Return the split rows of every task. The thinner sets hold more back."""
+    return {
+        "domain": split(load_domain(source)),
+        "jailbreak": split(load_jailbreak(source), dev=0.10, test=0.12),
+        "pii": split(load_pii(source), dev=0.08, test=0.10),
+    }
 
 
 def part(rows: Iterable[Row], name: str) -> list[Row]:

@@ -44,11 +44,12 @@ class Plan:
     lr: float = 1.5e-4
     head_lr: float = 1e-3
     smoothing: float = 0.05
-    jailbreak_every: int = 4
-    pii_every: int = 4
-    embedding_every: int = 3
+    jailbreak_every: int = 6
+    pii_every: int = 5
+    embedding_every: int = 4
     threads: int = 2
     augment: bool = True
+    ema: float = 0.995
 
 
 @dataclass(slots=True)
@@ -116,6 +117,8 @@ class Trainer:
         self.frozen = net.Network(1).encoder.to(self.device).eval()
         self.net.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
         self.optimiser = self._optimiser()
+        self.average = [p.detach().clone() for p in self.net.parameters()]
+        self.steps = 0
         self.losses: dict[str, float] = {}
 
     def _optimiser(self) -> torch.optim.Optimizer:
@@ -129,7 +132,7 @@ class Trainer:
         ]
         return torch.optim.AdamW(groups, lr=self.plan.lr, betas=(0.9, 0.98))
 
-    def run(self, checkpoint: Path) -> net.Network:
+    def run(self, checkpoint: Path) -> None:
         """Train for the planned epochs or minutes, whichever ends first; save to `checkpoint`."""
         began, step, epoch = time.monotonic(), 0, 0
         limit = self.plan.minutes * 60
@@ -153,7 +156,7 @@ class Trainer:
                     shown = " ".join(f"{k}={v:.3f}" for k, v in sorted(self.losses.items()))
                     self.log(f"epoch {epoch} {index + 1}/{len(batches)} {shown}")
                     if step % 200 == 0:
-                        net.save(self.net, checkpoint, self.fine)
+                        X
             epoch += 1
             net.save(self.net, checkpoint, self.fine)
         return self.net.eval()
@@ -199,6 +202,18 @@ class Trainer:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         self.optimiser.step()
+        self.steps += 1
+        decay = min(self.plan.ema, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.net.parameters()], 1 - decay)
+
+    def _save(self, checkpoint: Path) -> None:
+        """Save the running average of the weights: it generalises better than the last step."""
+        last = [p.detach().clone() for p in self.net.parameters()]
+        with torch.no_grad():
+            torch._foreach_copy_(list(self.net.parameters()), self.average)
+            net.save(self.net, checkpoint, self.fine)
+            torch._foreach_copy_(list(self.net.parameters()), last)
 
     def _note(self, name: str, loss: Tensor) -> None:
         value = float(loss.detach())
@@ -250,7 +265,7 @@ class Trainer:
 
     def _jailbreak_step(self, rows: list[Row]) -> None:
         self.net.train()
-        texts = [augment.jailbreak(row, self.random) if self.plan.augment else row.text for row in rows]
+        texts = [augment.jailbreak(row, self.sets.jailbreak, self.random) if self.plan.augment else row.text for row in rows]
         ids, mask = (t.to(self.device) for t in inputs([e.ids for e in self.tokenizer.encode_batch(texts)]))
         wanted = torch.tensor([row.jailbreak for row in rows], device=self.device)
         with self._autocast():
@@ -261,7 +276,7 @@ class Trainer:
 
     def _pii_step(self, rows: list[Row]) -> None:
         self.net.train()
-        rows = [augment.pii(row, self.random) if self.plan.augment else row for row in rows]
+        rows = [augment.pii(row, self.sets.pii, self.random) if self.plan.augment else row for row in rows]
         encoded = self.tokenizer.encode_batch([row.text for row in rows])
         ids, mask = (t.to(self.device) for t in inputs([e.ids for e in encoded]))
         labels = [bio_labels(row.text, row.spans or (), e.offsets) for row, e in zip(rows, encoded, strict=True)]

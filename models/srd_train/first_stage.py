@@ -38,17 +38,19 @@ def counts(texts: list[str], hashing: Hashing) -> sparse.csr_matrix:
 
 
 def squared_idf(matrix: sparse.csr_matrix) -> np.ndarray:
-    """Return the squared smoothed inverse document frequency, zero for buckets never seen."""
+    """Return the squared smoothed inverse document frequency, zero for buckets seen once or never."""
     seen = np.asarray((matrix > 0).sum(axis=0)).ravel()
     idf = np.log((1 + matrix.shape[0]) / (1 + seen)) + 1
-    # Buckets never seen in training carry no weight; counting them would only dilute the rest.
-    return np.where(seen > 0, idf**2, 0.0).astype(np.float32)
+    # A bucket of a single training text says nothing of the next one; it would only dilute the rest.
+    return np.where(seen > 1, idf**2, 0.0).astype(np.float32)
 
 
 def scale_rows(matrix: sparse.csr_matrix, squared: np.ndarray) -> sparse.csr_matrix:
     """Return counts times idf over the root of the summed squares, as LinearStage computes it."""
     norm = np.sqrt(np.maximum(matrix @ squared, 1e-9))
-    return sparse.diags(1 / norm) @ matrix @ sparse.diags(np.sqrt(squared))
+    scaled = (sparse.diags(1 / norm) @ matrix @ sparse.diags(np.sqrt(squared))).tocsr()
+    scaled.eliminate_zeros()
+    return scaled.astype(np.float32)
 
 
 def quantize(weights: np.ndarray, squared: np.ndarray, bias: np.ndarray, hashing: Hashing) -> LinearStage:
@@ -71,10 +73,10 @@ def train(rows: list[Row], hashing: Hashing = HASHING, c: float = C) -> LinearSt
     """Fit on `rows`, each weighted as the encoder's mixture weighs it."""
     matrix = counts([row.text for row in rows], hashing)
     squared = squared_idf(matrix)
-    features = scale_rows(matrix, squared).tocsr()
+    features = scale_rows(matrix, squared)
     wanted = [DOMAINS.index(row.domain or "") for row in rows]
     weight = [max(row.weight, 0.3) for row in rows]
-    model = LogisticRegression(C=c, max_iter=60, tol=1e-3, random_state=SEED)
+    model = LogisticRegression(C=c, max_iter=30, tol=1e-3, random_state=SEED)
     model.fit(features, wanted, sample_weight=weight)
     return quantize(model.coef_ * np.sqrt(squared), squared, model.intercept_, hashing)
 

@@ -6,24 +6,29 @@ sets are there for breadth and must not drown them.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
+from .common import SEED
+from .data import Row
+
 if TYPE_CHECKING:
-    from .data import Row
+    from collections.abc import Callable
 
 #: Expected copies per epoch, by the beginning of the source's name; the first match counts.
 DOMAIN = (
     ("mmlu-pro", 1.0),
-    ("own", 1.0),
+    ("own-prompt", 2.0),
+    ("own", 0.7),
     ("mmlu", 0.6),
     ("clinc150", 0.3),
     ("opentrivia", 0.4),
-    ("exams-qa", 0.25),
+    ("exams-qa", 0.3),
     ("gsm8k", 0.3),
     ("hendrycks-math", 0.3),
     ("mbpp", 0.3),
-    ("medmcqa", 0.3),
-    ("supergpqa", 0.25),
+    ("medmcqa", 0.4),
+    ("supergpqa", 0.35),
     ("legalbench", 0.25),
     ("", 0.5),
 )
@@ -36,17 +41,32 @@ def weigh_domain(rows: list[Row]) -> list[Row]:
     return rows
 
 
+def everyday(rows: list[Row], count: int) -> list[Row]:
+    """Return domain rows as examples of benign and of clean texts, half of them our own prompts."""
+    rng = random.Random(SEED)
+    own = [row for row in rows if row.source.startswith("own")]
+    public = [row for row in rows if not row.source.startswith("own") and row.lang == "English"]
+    chosen = rng.sample(own, min(len(own), count // 2)) + rng.sample(public, count // 2)
+    return [Row(row.text, "everyday", jailbreak=0, spans=(), split=row.split) for row in chosen]
+
+
 def weigh_jailbreak(rows: list[Row]) -> list[Row]:
-    """Set `weight` so that a batch holds two attacks in five texts."""
-    attacks = sum(row.jailbreak or 0 for row in rows)
-    for row in rows:
-        row.weight = 0.4 / max(attacks, 1) if row.jailbreak else 0.6 / max(len(rows) - attacks, 1)
+    """Set `weight` so that a batch holds two attacks in five texts, public ones twice as often."""
+    attacks = [row for row in rows if row.jailbreak]
+    benign = [row for row in rows if not row.jailbreak]
+    _share(attacks, 0.4, lambda row: 1.0 if row.source.startswith("own") else 2.5)
+    _share(benign, 0.6, lambda row: 2.0 if row.source.startswith(("own", "piguard")) else 1.0)
     return rows
 
 
 def weigh_pii(rows: list[Row]) -> list[Row]:
-    """Set `weight` so that a third of the texts are clean."""
-    clean = sum(not row.spans for row in rows)
-    for row in rows:
-        row.weight = 0.35 / max(clean, 1) if not row.spans else 0.65 / max(len(rows) - clean, 1)
+    """Set `weight` so that two texts in five are clean."""
+    _share([row for row in rows if row.spans], 0.6, lambda row: 1.0)
+    _share([row for row in rows if not row.spans], 0.4, lambda row: 1.0)
     return rows
+
+
+def _share(rows: list[Row], share: float, relative: Callable[[Row], float]) -> None:
+    total = sum(relative(row) for row in rows)
+    for row in rows:
+        row.weight = share * relative(row) / total

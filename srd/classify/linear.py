@@ -101,9 +101,7 @@ class Hasher:
             pairs = words[:-1] * np.uint32(_Q) + words[1:]
             kinds.append(pairs ^ np.uint32(_SALT_PAIR))
         head = symbols[: self.hashing.max_char_bytes]
-        for n in self.hashing.char_ngrams:
-            if len(head) >= n:
-                kinds.append(self._char_ngrams(head, n))
+        kinds += [self._char_ngrams(head, n) for n in self.hashing.char_ngrams if len(head) >= n]
         hashes = np.concatenate(kinds) * np.uint32(_M)
         return (hashes >> self._shift).astype(np.intp)
 
@@ -150,7 +148,7 @@ class LinearStage:
 
     @classmethod
     def load(cls, path: Path) -> LinearStage:
-        """Read an archive that `save` wrote. Raises OSError, KeyError or ValueError if it is not one."""
+        """Read what `save` wrote. Raises OSError, KeyError or ValueError if it is not that."""
         with np.load(path, allow_pickle=False) as archive:
             meta: dict[str, Any] = json.loads(bytes(archive["meta"].tobytes()))
             table, scale, bias = archive["table"], archive["scale"], archive["bias"]

@@ -1,0 +1,214 @@
+"""Measures the shipped folder on the held-back test split; prints, plots, and fills the card.
+
+    python models/evaluate.py --data DIR [--fp32 models/.work/encoder.fp32.onnx] [--quick]
+
+Why this file exists: every figure in the model card comes from here. It reads the int8 graph and the
+manifest that are shipped, and only rows that no choice has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import numpy as np  # noqa: E402
+
+from srd_train import augment, data, measures, plots  # noqa: E402
+from srd_train.common import DEFAULT, DOMAINS, RESULTS, SEED, WINDOWS, Log  # noqa: E402
+from srd_train.data import Row  # noqa: E402
+from srd_train.runtime import Model, log_softmax  # noqa: E402
+
+LENGTHS = (16, 32, 64, 128, 256, 512)
+
+
+def main() -> None:
+    """Measure all heads and write results.json and the curves."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/train")
+    parser.add_argument("--model", type=Path, default=DEFAULT)
+    parser.add_argument("--fp32", type=Path, help="the unquantized graph, to compare with")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--quick", action="store_true", help="a quarter of the rows")
+    options = parser.parse_args()
+    log, model = Log(), Model(options.model)
+    tasks = {name: data.part(rows, "test") for name, rows in data.tasks(options.data).items()}
+    sets = domain_sets(tasks["domain"], quick=options.quick)
+    results: dict[str, Any] = {"model": model.manifest["version"], "domain": {}}
+    for name, rows in sets.items():
+        results["domain"][name] = domain(model, rows, log, name)
+    results["jailbreak"] = jailbreak(model, tasks["jailbreak"], tasks["domain"], log)
+    results["pii"] = pii(model, tasks["pii"], tasks["domain"], log)
+    results["embedding"] = embedding(model, sets["mmlu-pro"] + sets["prompts"], log)
+    results["latency"] = latency(model, log)
+    if options.fp32:
+        results["fp32"] = against_fp32(model, options.fp32, sets["mmlu-pro"], log)
+    options.out.mkdir(exist_ok=True)
+    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    plots.draw(results, options.out)
+    log(f"written to {options.out}")
+
+
+def domain_sets(rows: list[Row], *, quick: bool) -> dict[str, list[Row]]:
+    """Return the named test sets; `long` surrounds questions with prompts and documents."""
+    english = [row for row in rows if row.lang == "English"]
+    sets = {
+        "mmlu-pro": [row for row in rows if row.source == "mmlu-pro"],
+        "prompts": [row for row in rows if row.source == "own-prompt"],
+        "topics": [row for row in rows if row.source == "own-topic"],
+        "public": [r for r in english if r.source != "mmlu-pro" and not r.source.startswith("own")][:500],
+        "exams-qa": [row for row in rows if row.lang != "English"][:400],
+    }
+    rng = random.Random(SEED + 9)
+    plain = [row for row in sets["mmlu-pro"][::2] + sets["prompts"]]
+    sets["long"] = [
+        Row(augment.surround(row, english, rng, whole=True), "long", row.domain) for row in plain
+    ]
+    step = 4 if quick else 1
+    return {name: chosen[::step] for name, chosen in sets.items()}
+
+
+def domain(model: Model, rows: list[Row], log: Log, name: str) -> dict[str, Any]:
+    """Measure one domain set: all figures of the complete text, accuracy per length, the cascade."""
+    texts = [row.text for row in rows]
+    wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
+    encoder = {n: model.domain_log(texts, n) for n in LENGTHS}
+    linear = {n: model.linear_log(texts, n) for n in LENGTHS}
+    mixed = {n: model.mix(encoder[n], linear[n], max(n, WINDOWS[0])) for n in LENGTHS}
+    full = mixed[512]
+    result = measures.classification(full, wanted, DOMAINS)
+    result["rows"] = len(rows)
+    result["encoder_accuracy"] = measures.accuracy(encoder[512], wanted)
+    result["linear_accuracy"] = measures.accuracy(linear[512], wanted)
+    result["by_tokens"] = {str(n): measures.accuracy(mixed[n], wanted) for n in LENGTHS}
+    result["cascade"] = measures.cascade(model.first(linear[512]), full, wanted)
+    chosen = model.manifest["first_stage"]["confidence"]
+    result["at_threshold"] = measures.at_confidence(model.first(linear[512]), full, wanted, chosen)
+    result["by_window"] = by_window(model, linear, mixed, wanted)
+    log(f"domain {name}: {measures.brief(result)}")
+    return result
+
+
+def by_window(
+    model: Model, linear: dict[int, np.ndarray], mixed: dict[int, np.ndarray], wanted: np.ndarray
+) -> list[dict[str, float]]:
+    """Return, per early-decision confidence, which share each stage answers and the accuracy."""
+    first = model.first(linear[512])
+    rows = []
+    for sure in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
+        open_, chosen, shares = np.ones(len(wanted), bool), np.zeros(len(wanted), int), {}
+        for stage, scores in (("linear", first), *((str(w), mixed[w]) for w in WINDOWS)):
+            answers = open_ & ((scores.max(1) >= sure) | (stage == "512"))
+            chosen[answers] = scores.argmax(1)[answers]
+            shares[stage] = round(float(answers.mean()), 4)
+            open_ &= ~answers
+        rows.append({"confidence": sure, **shares, "accuracy": round(float((chosen == wanted).mean()), 4)})
+    return rows
+
+
+def jailbreak(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict[str, Any]:
+    """Measure the jailbreak head on public and own test rows, and on everyday prompts."""
+    everyday = [row for row in domain_rows if row.source.startswith("own")]
+    rows = rows + [Row(row.text, "everyday", jailbreak=0) for row in everyday]
+    difference = model.jailbreak([row.text for row in rows])
+    wanted = np.array([row.jailbreak for row in rows])
+    risk = model.risk(difference)
+    threshold = model.manifest["thresholds"]["jailbreak"]
+    result: dict[str, Any] = {"rows": len(rows), "attacks": int(wanted.sum()), "threshold": threshold}
+    own = np.array([row.source.startswith(("own", "everyday")) for row in rows])
+    result["all"] = measures.binary(risk, wanted, threshold)
+    result["public"] = measures.binary(risk[~own], wanted[~own], threshold)
+    result["own"] = measures.binary(risk[own], wanted[own], threshold)
+    result["flagged_by_source"] = {
+        f"{source} ({'attack' if label else 'benign'})": [round(float(v), 4), int(n)]
+        for source, label, v, n in measures.flagged([r.source for r in rows], wanted, risk >= threshold)
+    }
+    log(f"jailbreak {json.dumps(result)}")
+    return result
+
+
+def pii(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict[str, Any]:
+    """Measure entity F1 (same span and type) and the share of clean prompts without a hit."""
+    found = [[(s, e, kind) for s, e, kind, _ in model.pii(row.text)] for row in rows]
+    result: dict[str, Any] = {}
+    for name, keep in (("all", None), ("public", "presidio"), ("own", "own")):
+        pairs = [
+            (f, list(row.spans or ())) for f, row in zip(found, rows, strict=True) if not keep or row.source.startswith(keep)
+        ]
+        result[name] = measures.entities(pairs)
+    clean = [row.text for row in rows if not row.spans]
+    prompts = [row.text for row in domain_rows if row.source.startswith("own")]
+    questions = [row.text for row in domain_rows if row.source == "mmlu-pro"]
+    for name, texts in (("clean", clean), ("own prompts", prompts), ("mmlu-pro", questions)):
+        free = np.mean([not model.pii(text) for text in texts])
+        result[f"without a hit: {name}"] = [round(float(free), 4), len(texts)]
+    log(f"pii {json.dumps(result)}")
+    return result
+
+
+def embedding(model: Model, rows: list[Row], log: Log) -> dict[str, float]:
+    """Compare the shipped embedding with the frozen backbone's: same texts, pairwise similarity."""
+    import torch
+
+    from srd_train import net
+    from srd_train.encoder import inputs, tokenizer
+
+    texts = [row.text for row in rows[:400]]
+    ours = model.embed(texts)
+    frozen, encode, theirs = net.Network(1).eval(), tokenizer(512), []
+    with torch.no_grad():
+        for text in texts:
+            ids, mask = inputs([encode.encode(text).ids])
+            theirs.append(frozen.embed(frozen.hidden(ids, mask), mask)[0].numpy())
+    result = measures.similarity(ours, np.stack(theirs))
+    log(f"embedding {result}")
+    return result
+
+
+def latency(model: Model, log: Log) -> dict[str, float]:
+    """Return milliseconds: the least of repeated runs, one thread, batch 1, all heads."""
+    result = {}
+    outputs = ["domain_logits", "jailbreak_logits", "pii_logits", "embedding"]
+    for tokens in (32, *WINDOWS):
+        ids = [101, *[2054] * (tokens - 2), 102]
+        model.graph.run(ids, outputs)
+        result[f"{tokens} tokens, all heads"] = _least(lambda ids=ids: model.graph.run(ids, outputs), 12)
+        result[f"{tokens} tokens, domain"] = _least(lambda ids=ids: model.graph.run(ids, outputs[:1]), 12)
+    text = ("How would you explain the role of interest rates in an open economy? " * 15)[:1024]
+    result["first stage, 1 KB"] = _least(lambda: model.linear.logits(text), 200)
+    log(f"latency {result}")
+    return result
+
+
+def _least(call: Any, times: int) -> float:
+    best = float("inf")
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - began)
+    return round(best * 1000, 3)
+
+
+def against_fp32(model: Model, path: Path, rows: list[Row], log: Log) -> dict[str, float]:
+    """Compare the quantized graph with the original on the same texts."""
+    texts = [row.text for row in rows]
+    wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
+    small, full = model.domain_log(texts), Model(model.folder, encoder=path).domain_log(texts)
+    result = {
+        "int8_accuracy": measures.accuracy(small, wanted),
+        "fp32_accuracy": measures.accuracy(full, wanted),
+        "same_answer": round(float((small.argmax(1) == full.argmax(1)).mean()), 4),
+        "kl": round(float((np.exp(full) * (log_softmax(full) - log_softmax(small))).sum(1).mean()), 5),
+    }
+    log(f"int8 against fp32 {result}")
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -52,7 +52,7 @@ def classify(
     category, confidence   the top domain label, whatever the rule's threshold
     decision, model        what the configuration makes of it
     jailbreak              risk, 0 to 1
-    pii                    entities with character offsets
+    pii                    entities over the model's threshold, with character offsets
 
     TEXT "-" reads the prompt from standard input. Every line is one JSON object, with --jsonl in
     the order of the input; a line that is not an object with "text" gives one with "error".
@@ -138,6 +138,8 @@ def _result(policy: Policy, classifier: Classifier, asked: _Asked) -> Mapping[st
         return classifier.submit(ask).result() if quick is None else quick
 
     outcome = run_body(policy, chat_body(asked.text), answer)
+    thresholds: Mapping[str, float] = getattr(classifier, "thresholds", {})
+    pii_threshold = thresholds.get("pii", 0.5)
     decision, labels = outcome.decision, domain.domain or {}
     label = max(labels, key=lambda name: labels[name]) if labels else None
     return {
@@ -156,6 +158,7 @@ def _result(policy: Policy, classifier: Classifier, asked: _Asked) -> Mapping[st
                 "confidence": round(span.confidence, 4),
             }
             for span in scores.pii or ()
+            if span.confidence >= pii_threshold
         ],
         **({"refused": outcome.refused.status} if outcome.refused else {}),
     }

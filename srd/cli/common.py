@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from srd.classify.api import Classifier, ClassifierUnavailable
+from srd.classify.api import Classifier, ClassifierUnavailable, ModelError
 from srd.config import ConfigErrors, Document, load, load_default
 from srd.exchange.policy import Policy, build_policy, needed_heads
 from srd.signals.catalog import compile_signals
@@ -36,18 +37,18 @@ def classifier_for(
     document: Document,
     *,
     model_dir: Path | None = None,
-    device: str = "auto",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
     threads: int | None = None,
     heads: frozenset[str] = frozenset(),
 ) -> Classifier | None:
     """The classifier that a document needs (plus `heads`), or None when it needs none.
 
-    :raises ClassifierUnavailable: if it cannot be loaded; the message names the reason.
+    :raises ModelError: if it cannot be loaded; the message names the reason.
     """
     needed = needed_heads(compile_signals(document, classifier=None)) | heads
     if not needed:
         return None
-    from srd.classify.service import open_classifier
+    from srd.classify.factory import open_classifier
 
     return open_classifier(model_dir, device=device, threads=threads, heads=needed)
 
@@ -74,6 +75,6 @@ def open_policy(
         for problem in errors.problems:
             click.echo(f"{config}: {problem}", err=True)
         sys.exit(EXIT_CONFIG)
-    except (OSError, ClassifierUnavailable, RuntimeError) as error:
+    except (OSError, ClassifierUnavailable, ModelError) as error:
         click.echo(f"srd cannot start: {error}", err=True)
         sys.exit(EXIT_START)

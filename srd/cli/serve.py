@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from srd.classify.api import Classifier, ClassifierUnavailable
+from srd.classify.api import Classifier, ClassifierUnavailable, ModelError
 from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for, setup_logging
 from srd.config import ConfigErrors, Document
 from srd.daemon.app import Daemon, ServeOptions
@@ -87,7 +88,7 @@ def serve(
     admin: str,
     metrics: str,
     model_dir: Path | None,
-    device: str,
+    device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
     grace: float,
     log_format: str,
@@ -125,7 +126,7 @@ def serve(
         for problem in errors.problems:
             click.echo(f"{config}: {problem}", err=True)
         sys.exit(EXIT_CONFIG)
-    except (OSError, ClassifierUnavailable, RuntimeError) as error:
+    except (OSError, ClassifierUnavailable, ModelError) as error:
         click.echo(f"srd cannot start: {error}", err=True)
         sys.exit(EXIT_START)
 

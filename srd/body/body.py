@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from srd.body.edits import Edits
-from srd.body.prompt import ModelSeen, Prompt, PromptReader
+from srd.body.plan import BodyEdits
+from srd.body.prompt import ModelSeen, Prompt
+from srd.body.reader import PromptReader
 from srd.body.rewrite import NO_REWRITE, Rewrite
 from srd.body.scanner import BodyError, Scanner
 from srd.body.shapes import SHAPES, Api
@@ -44,7 +45,9 @@ class Body:
         self._reading = True  # evidence is still wanted
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
+        self._edits: BodyEdits | None = None
         self._splicer: Splicer | None = None
+        self._broken = ""
         self._passing = False
         self._tail = False
 
@@ -86,7 +89,7 @@ class Body:
         if rewrite == NO_REWRITE:
             return self.passthrough()
         front = self.ended and self._reader.model is None and self._reader.members > 0
-        return self._start(Edits(rewrite, self._shape, front=front))
+        return self._start(rewrite, front=front)
 
     def passthrough(self) -> bytes:
         """Nothing will be edited: all held bytes; later bytes pass unread."""
@@ -99,20 +102,25 @@ class Body:
         """Drop the models that `rewrite.replaceable` names (and apply its other edits) as they
         pass, and hold the closing brace, until `settle_tail`. Evidence is read to the end."""
         self._tail = True
-        return self._start(Edits(rewrite, self._shape, tail=True))
+        return self._start(rewrite, tail=True)
 
     def settle_tail(self, rewrite: Rewrite) -> bytes:
         """Write the model, and members that are absent, before the closing brace. Nothing is
         written when an explicit model passed or the body broke."""
-        if self._splicer is None or not self._tail:
+        edits = self._edits
+        if self._splicer is None or edits is None or not self._tail:
             return b""
-        self._splicer.edits.settle(rewrite)
-        return self._splicer.settle()
+        return self._splicer.settle(lambda: edits.settle(rewrite))
 
-    def _start(self, edits: Edits) -> bytes:
+    def _start(self, rewrite: Rewrite, *, front: bool = False, tail: bool = False) -> bytes:
         if self._splicer is not None or self._passing:
             return b""
-        self._splicer = Splicer(edits)
+        try:
+            self._edits = BodyEdits(rewrite, self._shape, front=front, tail=tail)
+        except Exception as error:  # a rewrite that cannot be planned must not cost the body
+            self._broken = f"{type(error).__name__} while planning edits"
+            return self.passthrough()
+        self._splicer = Splicer(self._edits)
         held = b"".join(self._take_chunks())
         last = len(held) - _PIECE
         out = [
@@ -163,7 +171,7 @@ class Body:
     @property
     def broken(self) -> str:
         """Why editing stopped and the rest was echoed; "" while all is well."""
-        return self._splicer.broken if self._splicer else ""
+        return self._splicer.broken if self._splicer else self._broken
 
     @property
     def length_delta(self) -> int | None:
@@ -178,12 +186,12 @@ class Body:
     def explicit_model_seen(self) -> bool:
         """True when a model that may not be replaced passed after a commit: it stayed, and the
         edits behind it were cancelled."""
-        return self._splicer is not None and self._splicer.edits.explicit_model
+        return self._edits is not None and self._edits.explicit_model
 
     @property
     def system_prompt_missed(self) -> bool:
         """True when a system prompt was asked for and has not been written (so far)."""
-        return self._splicer is not None and self._splicer.edits.missed_system_prompt
+        return self._edits is not None and self._edits.missed_system_prompt
 
     # -- evidence
 

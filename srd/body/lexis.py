@@ -16,29 +16,27 @@ import re
 _WS = rb"[ \t\r\n]*+"
 _CHAR = rb'[^"\\\x00-\x1f]'
 _ESCAPE = rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
-_STRING = rb'"' + _CHAR + rb"{0,1024}+(?:" + _ESCAPE + _CHAR + rb'{0,1024}+){0,64}+"'
+_STRING = rb'"' + _CHAR + rb"{0,1024}+(?:" + _ESCAPE + _CHAR + rb'{0,1024}+)*+"'
 # A number counts only when a byte that ends it is there: "12" may go on in the next chunk.
 _NUMBER = (
     rb"-?(?:0|[1-9][0-9]{0,63}+)(?:\.[0-9]{1,63}+)?(?:[eE][+-]?[0-9]{1,63}+)?(?=[,\]} \t\r\n])"
 )
-_SCALAR = rb"(?:" + _STRING + rb"|" + _NUMBER + rb"|true|false|null)"
 
 
 def _value(levels: int) -> bytes:
     """A whole value with at most `levels` levels of brackets."""
-    pattern = _SCALAR
+    pattern = rb"(?:" + _STRING + rb"|true|false|null|" + _NUMBER + rb")"
     for _ in range(levels):
-        # After an element comes a comma that something follows, or the closing bracket.
+        # After an element: a comma that something follows, or the closing bracket.
         pair = _STRING + _WS + rb":" + _WS + pattern + _WS
-        members = rb"(?:" + _WS + pair + rb"(?:,(?!" + _WS + rb"\})|(?=\})))*+"
-        items = rb"(?:" + _WS + pattern + _WS + rb"(?:,(?!" + _WS + rb"\])|(?=\])))*+"
-        objects = rb"\{" + members + _WS + rb"\}"
-        arrays = rb"\[" + items + _WS + rb"\]"
-        pattern = rb"(?:" + _SCALAR + rb"|" + objects + rb"|" + arrays + rb")"
+        objects = rb"\{" + _WS + rb"(?:" + pair + rb"(?:," + _WS + rb'(?=")|(?=\})))*+\}'
+        arrays = rb"\[" + _WS + rb"(?:" + pattern + _WS + rb"(?:," + _WS + rb"(?!\])|(?=\])))*+\]"
+        branches = (_STRING, objects, arrays, rb"true|false|null", _NUMBER)
+        pattern = rb"(?:" + rb"|".join(branches) + rb")"
     return pattern
 
 
-_NESTED = _value(3)
+_NESTED = _value(6)
 
 WHITESPACE = re.compile(_WS)
 #: `"key" : ` in one step; group 1 is the key, which has no escape in it.
@@ -49,10 +47,16 @@ STRING_BODY = re.compile(_CHAR + rb"*+(?:" + _ESCAPE + _CHAR + rb"*+)*+")
 LOOSE_STRING_BODY = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
 CONTROL = re.compile(rb"[\x00-\x1f]")
 CONTROLS = bytes(range(32))
-#: A whole value of up to three levels, and runs of `, value` and `, "key": value`.
+#: A whole value of up to four levels, and runs of `, value` and `, "key": value`.
 VALUE = re.compile(_NESTED)
-ITEMS = re.compile(rb"(?:" + _WS + rb"," + _WS + _NESTED + rb")*+")
-MEMBERS = re.compile(rb"(?:" + _WS + rb"," + _WS + _STRING + _WS + rb":" + _WS + _NESTED + rb")*+")
+ITEMS = re.compile(rb"(?:" + _WS + rb"," + _WS + _NESTED + rb")*+" + _WS)
+MEMBERS = re.compile(
+    rb"(?:" + _WS + rb"," + _WS + _STRING + _WS + rb":" + _WS + _NESTED + rb")*+" + _WS
+)
+#: Up to a value: `"key": ` after a brace, and `, "key": ` and `, `.
+MEMBER = re.compile(_WS + _STRING + _WS + rb":" + _WS)
+NEXT_MEMBER = re.compile(rb"," + _WS + _STRING + _WS + rb":" + _WS)
+NEXT_ITEM = re.compile(rb"," + _WS)
 #: A plain message, the most frequent object of all: groups are the role and the raw content.
 MESSAGE = re.compile(
     rb'\{' + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"([a-z]{1,16}+)"' + _WS + rb"," + _WS

@@ -19,6 +19,8 @@ import enum
 from typing import Protocol
 
 from srd.body import lexis
+from srd.body.number import COMPLETE, Number, next_state
+from srd.body.strings import Finder, Invalid, LooseFinder, StrictFinder
 
 #: Kinds of open brackets are recorded down to this level; deeper ones are only counted.
 RECORDED_LEVELS = 1024
@@ -27,16 +29,13 @@ KEY_LIMIT = 256
 #: A TOKEN that is longer is reported as None, as soon as it is.
 TOKEN_LIMIT = 8192
 
-_QUOTE, _BACKSLASH, _COMMA, _COLON = b'"\\,:'
+_QUOTE, _COMMA, _COLON = b'",:'
 _OBJECT, _OBJECT_END, _ARRAY, _ARRAY_END = b"{}[]"
-_MINUS, _ZERO, _NINE, _U = b"-09u"
+_MINUS = 0x2D
 _SPACES = frozenset(b" \t\r\n")
-_SIMPLE_ESCAPES = frozenset(b'"\\/bfnrt')
-_HEX = frozenset(b"0123456789abcdefABCDEF")
 _NUMBER_STARTS = frozenset(b"-0123456789")
 _LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
 _BOM = b"\xef\xbb\xbf"
-_LONG = 192  # from here on two searches beat one pattern (measured)
 
 
 class BodyError(Exception):
@@ -102,41 +101,6 @@ class _State(enum.IntEnum):
     DONE = 13
 
 
-class _Number(enum.IntEnum):
-    SIGN = 0
-    ZERO = 1
-    INTEGER = 2
-    POINT = 3
-    FRACTION = 4
-    EXPONENT = 5
-    EXPONENT_SIGN = 6
-    EXPONENT_DIGITS = 7
-
-
-_COMPLETE_NUMBERS = frozenset(
-    (_Number.ZERO, _Number.INTEGER, _Number.FRACTION, _Number.EXPONENT_DIGITS)
-)
-
-
-def _next_number(state: _Number, byte: int) -> _Number | None:
-    """The number's next state after `byte`; None when `byte` is not part of it."""
-    if _ZERO <= byte <= _NINE:
-        if state is _Number.SIGN:
-            return _Number.ZERO if byte == _ZERO else _Number.INTEGER
-        if state in (_Number.POINT, _Number.FRACTION):
-            return _Number.FRACTION
-        if state is _Number.INTEGER:
-            return state
-        return None if state is _Number.ZERO else _Number.EXPONENT_DIGITS
-    if byte == 0x2E and state in (_Number.ZERO, _Number.INTEGER):
-        return _Number.POINT
-    if byte in b"eE" and state in (_Number.ZERO, _Number.INTEGER, _Number.FRACTION):
-        return _Number.EXPONENT
-    if byte in b"+-" and state is _Number.EXPONENT:
-        return _Number.EXPONENT_SIGN
-    return None
-
-
 class Scanner:
     """Feed it the document in any pieces, then `finish`. After a BodyError it must not be fed.
 
@@ -155,8 +119,8 @@ class Scanner:
         self._quiet = 0  # stack height at which a skipped container began; 0: none
         self._want = Want.SKIP
         self._token: bytearray | None = None
-        self._escape = 0  # 1: after a backslash; 2..5: hex digits of \u to come, counted up
-        self._number = _Number.SIGN
+        self._strings: Finder = StrictFinder() if strict else LooseFinder()
+        self._number = Number.SIGN
         self._literal = b""
         self._matched = 0
         self._key = bytearray()
@@ -193,9 +157,16 @@ class Scanner:
         """Scan the next piece. Raises BodyError; the handler has then heard all before it."""
         at, size = 0, len(data)
         steps = self._steps
-        while at < size:
-            self.steps += 1
-            at = steps[self._state](data, at)
+        try:
+            while at < size:
+                if self._quiet:
+                    at = self._run_quietly(data, at)
+                    if at == size:
+                        break
+                self.steps += 1
+                at = steps[self._state](data, at)
+        except Invalid as error:
+            raise BodyError(self.offset + error.at, error.problem) from None
         self.offset += size
 
     def finish(self) -> None:
@@ -203,9 +174,6 @@ class Scanner:
         if self._state is not _State.DONE:
             empty = self._state is _State.START
             raise BodyError(self.offset, "no JSON object" if empty else "the JSON text ends early")
-
-    def _fail(self, at: int, problem: str) -> BodyError:
-        return BodyError(self.offset + at, problem)
 
     # -- before and after the document
 
@@ -216,12 +184,12 @@ class Scanner:
                 self._prefix += 1
                 return at + 1
             if self._prefix:
-                raise self._fail(at, "a broken byte order mark")
+                raise Invalid(at, "a broken byte order mark")
             self._prefix = 3
         if byte in _SPACES:
             return self._skip_space(data, at)
         if byte != _OBJECT:
-            raise self._fail(at, "not a JSON object")
+            raise Invalid(at, "not a JSON object")
         self._handler.begin(byte, self.offset + at)
         self._stack.append(byte)
         self._state = _State.FIRST_KEY
@@ -229,7 +197,7 @@ class Scanner:
 
     def _step_done(self, data: bytes, at: int) -> int:
         if data[at] not in _SPACES:
-            raise self._fail(at, "data after the JSON object")
+            raise Invalid(at, "data after the JSON object")
         return self._skip_space(data, at)
 
     @staticmethod
@@ -244,10 +212,6 @@ class Scanner:
         if byte in _SPACES:
             return self._skip_space(data, at)
         if self._quiet:
-            match = lexis.VALUE.match(data, at)
-            if match:
-                self._state = _State.AFTER
-                return match.end()
             self._want = Want.SKIP
         elif byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
             return self._close(at)
@@ -265,10 +229,10 @@ class Scanner:
                 self._token.append(byte)
             return at + 1
         if byte in (_OBJECT, _ARRAY):
-            return self._open(byte, at)
+            return self._open(data, at)
         if byte in _NUMBER_STARTS:
             self._state = _State.NUMBER
-            self._number = _Number.SIGN
+            self._number = Number.SIGN
             return at if byte != _MINUS else self._take(data, at, at + 1)
         if byte in _LITERALS:
             self._state = _State.LITERAL
@@ -276,15 +240,19 @@ class Scanner:
             return at
         if byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
             return self._close(at)
-        raise self._fail(at, "expected a value")
+        raise Invalid(at, "expected a value")
 
-    def _open(self, byte: int, at: int) -> int:
+    def _open(self, data: bytes, at: int) -> int:
+        byte = data[at]
         if self._want is not Want.ENTER and not self._quiet:
             self._want = Want.SKIP
             if not self._strict:
                 self._deep = 1
                 self._state = _State.LOOSE
                 return at + 1
+            whole = lexis.VALUE.match(data, at)
+            if whole:
+                return self._end_value(whole.end())
             self._quiet = len(self._stack) + 1
         if len(self._stack) == RECORDED_LEVELS:
             self._deep = 1
@@ -307,10 +275,6 @@ class Scanner:
 
     def _step_after(self, data: bytes, at: int) -> int:
         inside = self._stack[-1]
-        if self._quiet:
-            run = (lexis.MEMBERS if inside == _OBJECT else lexis.ITEMS).match(data, at)
-            if run and run.end() > at:
-                return run.end()
         byte = data[at]
         if byte in _SPACES:
             return self._skip_space(data, at)
@@ -318,10 +282,10 @@ class Scanner:
             if not self._quiet:
                 self._handler.comma(self.offset + at)
             self._state = _State.KEY if inside == _OBJECT else _State.VALUE
-            return at + 1
+            return self._skip_space(data, at + 1)
         if byte == (_OBJECT_END if inside == _OBJECT else _ARRAY_END):
             return self._close(at)
-        raise self._fail(at, f"expected a comma or {'}' if inside == _OBJECT else ']'}")
+        raise Invalid(at, f"expected a comma or {'}' if inside == _OBJECT else ']'}")
 
     # -- keys
 
@@ -343,10 +307,10 @@ class Scanner:
             return self._skip_space(data, at)
         if byte == _OBJECT_END and self._state is _State.FIRST_KEY:
             return self._close(at)
-        raise self._fail(at, "expected a key")
+        raise Invalid(at, "expected a key")
 
     def _step_key_string(self, data: bytes, at: int) -> int:
-        quote = self._find_quote(data, at)
+        quote = self._strings.find(data, at)
         if not self._quiet and not self._key_told:
             room = KEY_LIMIT + 1 - len(self._key)
             self._key += data[at : min(at + room, len(data) if quote < 0 else quote)]
@@ -365,7 +329,7 @@ class Scanner:
         if byte in _SPACES:
             return self._skip_space(data, at)
         if byte != _COLON:
-            raise self._fail(at, "expected a colon")
+            raise Invalid(at, "expected a colon")
         self._state = _State.VALUE
         return at + 1
 
@@ -391,7 +355,7 @@ class Scanner:
         return at
 
     def _step_string(self, data: bytes, at: int) -> int:
-        quote = self._find_quote(data, at)
+        quote = self._strings.find(data, at)
         stop = len(data) if quote < 0 else quote
         if not self._quiet:
             if self._want is Want.TEXT:
@@ -409,7 +373,7 @@ class Scanner:
     def _step_number(self, data: bytes, at: int) -> int:
         start, size = at, len(data)
         while at < size:
-            state = _next_number(self._number, data[at])
+            state = next_state(self._number, data[at])
             if state is None:
                 break
             at += 1
@@ -420,21 +384,66 @@ class Scanner:
         self._take(data, start, at)
         if at == size:
             return at
-        if self._number not in _COMPLETE_NUMBERS:
-            raise self._fail(at, "a broken number")
+        if self._number not in COMPLETE:
+            raise Invalid(at, "a broken number")
         return self._end_value(at)
 
     def _step_literal(self, data: bytes, at: int) -> int:
         start = at
         while at < len(data) and self._matched < len(self._literal):
             if data[at] != self._literal[self._matched]:
-                raise self._fail(at, "expected a value")
+                raise Invalid(at, "expected a value")
             self._matched += 1
             at += 1
         self._take(data, start, at)
         return self._end_value(at) if self._matched == len(self._literal) else at
 
-    # -- skipping below the levels that anyone looks at
+    # -- skipping what nobody looks at
+
+    def _run_quietly(self, data: bytes, at: int) -> int:
+        """In a skipped container, strict: take whole values and open and close brackets as long as
+        the patterns can. Where they stop, the feed takes one slow step."""
+        stack, size, state = self._stack, len(data), self._state
+        while at < size:
+            self.steps += 1
+            if state is _State.AFTER:
+                inside = stack[-1]
+                match = (lexis.MEMBERS if inside == _OBJECT else lexis.ITEMS).match(data, at)
+                at = match.end() if match else at
+                if at == size:
+                    break
+                if data[at] == (_OBJECT_END if inside == _OBJECT else _ARRAY_END):
+                    if len(stack) == self._quiet:
+                        break
+                    stack.pop()
+                    at += 1
+                    continue
+                match = (lexis.NEXT_MEMBER if inside == _OBJECT else lexis.NEXT_ITEM).match(
+                    data, at
+                )
+                if match is None:
+                    break
+                at, state = match.end(), _State.VALUE  # of a value that MEMBERS could not take
+            elif state is _State.FIRST_KEY:
+                match = lexis.MEMBER.match(data, at)
+                if match is None:
+                    break
+                at, state = match.end(), _State.VALUE
+                continue
+            elif state is _State.VALUE or state is _State.FIRST_VALUE:
+                match = lexis.VALUE.match(data, at)
+                if match:
+                    at, state = match.end(), _State.AFTER
+                    continue
+            else:
+                break
+            if at == size or data[at] not in b"{[" or len(stack) == RECORDED_LEVELS:
+                break
+            state = _State.FIRST_KEY if data[at] == _OBJECT else _State.FIRST_VALUE
+            stack.append(data[at])
+            at += 1
+        self._state = state
+        return at
 
     def _step_deep(self, data: bytes, at: int) -> int:
         byte = data[at]
@@ -449,7 +458,7 @@ class Scanner:
         else:
             match = lexis.DEEP.match(data, at)
             if not match or match.end() == at:
-                raise self._fail(at, "expected a value")
+                raise Invalid(at, "expected a value")
             return match.end()
         return at + 1
 
@@ -468,80 +477,6 @@ class Scanner:
             if not self._deep:
                 return self._end_value(at + 1)
         return at + 1
-
-    # -- strings
-
-    def _find_quote(self, data: bytes, at: int) -> int:
-        """Where the open string's closing quote is, or -1 when it is not in `data`."""
-        return self._find_strict(data, at) if self._strict else self._find_loose(data, at)
-
-    def _find_loose(self, data: bytes, at: int) -> int:
-        if self._escape:
-            self._escape = 0
-            at += 1
-        start = at
-        for _ in range(8):
-            quote = data.find(b'"', at)
-            if quote < 0:
-                self._escape = int(lexis.odd_backslashes(data, start, len(data)))
-                return -1
-            if not lexis.odd_backslashes(data, start, quote):
-                return quote
-            start = at = quote + 1
-        # Many escaped quotes: one pattern is quicker than many searches.
-        match = lexis.LOOSE_STRING_BODY.match(data, at)
-        at = match.end() if match else at
-        if at == len(data):
-            return -1
-        if data[at] == _BACKSLASH:  # the last byte
-            self._escape = 1
-            return -1
-        return at
-
-    def _find_strict(self, data: bytes, at: int) -> int:
-        size = len(data)
-        if self._escape:
-            at = self._resume_escape(data, at)
-            if at == size:
-                return -1
-        quote = data.find(b'"', at)
-        stop = size if quote < 0 else quote
-        if stop - at >= _LONG and data.find(b"\\", at, stop) < 0:
-            # A long plain stretch (an image, a document): two searches and one count.
-            if len(data[at:stop].translate(None, lexis.CONTROLS)) != stop - at:
-                match = lexis.CONTROL.search(data, at)
-                raise self._fail(match.start() if match else at, "a control character in a string")
-            return quote
-        match = lexis.STRING_BODY.match(data, at)
-        at = match.end() if match else at
-        if at == size:
-            return -1
-        if data[at] == _QUOTE:
-            return at
-        if data[at] != _BACKSLASH:
-            raise self._fail(at, "a control character in a string")
-        self._escape = 1
-        if self._resume_escape(data, at + 1) < size:
-            raise AssertionError("a whole escape that the pattern did not take")
-        return -1
-
-    def _resume_escape(self, data: bytes, at: int) -> int:
-        """Go on inside an escape; returns where it ended, or the end of `data`."""
-        while self._escape and at < len(data):
-            byte = data[at]
-            if self._escape == 1:
-                if byte == _U:
-                    self._escape = 2
-                elif byte in _SIMPLE_ESCAPES:
-                    self._escape = 0
-                else:
-                    raise self._fail(at, "an unknown escape in a string")
-            elif byte not in _HEX:
-                raise self._fail(at, "a broken escape in a string")
-            else:
-                self._escape = self._escape + 1 if self._escape < 5 else 0
-            at += 1
-        return at
 
 
 def _unescape_key(raw: bytes) -> bytes | None:

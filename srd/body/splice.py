@@ -11,6 +11,7 @@ is let go of as it passes, so of a document that breaks inside it those bytes ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import attrgetter
 
 from srd.body.edits import LIMIT, Edits, Splice
@@ -67,11 +68,12 @@ class Splicer:
             self._stop(f"{type(error).__name__} while splicing")
         return self._leave()
 
-    def settle(self) -> bytes:
-        """The edits have learnt what goes before the closing brace; return what may leave."""
+    def settle(self, decide: Callable[[], None]) -> bytes:
+        """`decide` tells the edits what goes before the closing brace; return what may leave."""
         if self._echo:
             return b""
         try:
+            decide()
             self._release(self._scanner.offset)
         except Exception as error:  # as above
             self._stop(f"{type(error).__name__} while settling")

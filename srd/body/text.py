@@ -19,6 +19,7 @@ from srd.body import lexis
 OMISSION = "\n"
 #: Characters at a text's front that are served without joining: the largest window and some.
 _LEAD = 4096
+_MERGED = 256
 _ENTRIES = 4096
 
 # An escape that may go on in the next piece: cut short, or a high surrogate that waits for its low.
@@ -65,9 +66,10 @@ def _open_escape(raw: bytes) -> int:
         at = match.start() + 1
 
 
-def utf8_length(text: str) -> int:
-    """Bytes of the text in UTF-8."""
-    return len(text) if text.isascii() else len(text.encode())
+def decode_body(raw: bytes) -> str:
+    """The characters of a whole string's inside."""
+    text = raw.decode("utf-8", "replace")
+    return lexis.unescape(text) if "\\" in text else text
 
 
 class BoundedText:
@@ -76,15 +78,20 @@ class BoundedText:
     `size` counts all characters, `size_bytes` all UTF-8 bytes. Adding is amortised O(piece).
     """
 
+    __slots__ = (
+        "_head", "_head_limit", "_head_size", "_lead", "_tail", "_tail_limit", "_tail_size",
+        "size", "size_bytes",
+    )  # fmt: skip
+
     def __init__(self, limit: int) -> None:
         self.size = 0
         self.size_bytes = 0
         self._head_limit = limit - limit // 2
         self._tail_limit = limit // 2
-        self._lead = ""
-        self._head = StringIO()
+        self._lead = ""  # the head's first characters
+        self._head: StringIO | None = None  # the head's others
         self._head_size = 0
-        self._tail: deque[str] = deque()
+        self._tail: deque[str] | None = None
         self._tail_size = 0
 
     def __repr__(self) -> str:
@@ -97,42 +104,55 @@ class BoundedText:
 
     def add(self, piece: str) -> None:
         """Append characters."""
-        if not piece:
-            return
-        self.size += len(piece)
-        self.size_bytes += utf8_length(piece)
-        if len(self._lead) < _LEAD:
-            self._lead += piece[: _LEAD - len(self._lead)]
-        if self._head_size < self._head_limit:
-            part = piece[: self._head_limit - self._head_size]
-            self._head.write(part)
-            self._head_size += len(part)
-            piece = piece[len(part) :]
-        if piece and self._tail_limit:
-            self._add_tail(piece[-self._tail_limit :])
+        size = len(piece)
+        self.size += size
+        self.size_bytes += size if piece.isascii() else len(piece.encode())
+        room = self._head_limit - self._head_size
+        if room > 0:
+            if size > room:
+                self._add_tail(piece[room:])
+                piece, size = piece[:room], room
+            self._head_size += size
+            lead = _LEAD - len(self._lead)
+            if lead > 0:
+                self._lead += piece[:lead]
+                piece = piece[lead:]
+            if piece:
+                if self._head is None:
+                    self._head = StringIO()
+                self._head.write(piece)
+        elif piece:
+            self._add_tail(piece)
 
     def _add_tail(self, piece: str) -> None:
+        limit = self._tail_limit
+        if not limit:
+            return
+        tail = self._tail
+        if tail is None:
+            tail = self._tail = deque()
+        piece = piece[-limit:]
+        self._tail_size += len(piece)
         # Small pieces are merged, so that one-byte chunks do not cost an object each.
-        if self._tail and len(self._tail[-1]) + len(piece) <= 256:
-            piece, merged = self._tail.pop() + piece, len(piece)
+        if tail and len(tail[-1]) + len(piece) <= _MERGED:
+            tail[-1] += piece
         else:
-            merged = len(piece)
-        self._tail.append(piece)
-        self._tail_size += merged
-        while self._tail_size - len(self._tail[0]) >= self._tail_limit:
-            self._tail_size -= len(self._tail.popleft())
+            tail.append(piece)
+        while self._tail_size - len(tail[0]) >= limit:
+            self._tail_size -= len(tail.popleft())
 
     def prefix(self, length: int) -> str:
         """The first `length` characters, at most those of the head; cheap up to 4096."""
-        if length <= _LEAD or self.size <= _LEAD:
-            return self._lead[: min(length, self._head_limit)]
-        return self._head.getvalue()[:length]
+        if length <= len(self._lead) or self._head is None:
+            return self._lead[:length]
+        return (self._lead + self._head.getvalue())[:length]
 
     def parts(self) -> tuple[str, str]:
         """Head and tail; the tail is empty until the head is full."""
-        if not self._tail_size:
-            return self._head.getvalue(), ""
-        return self._head.getvalue(), "".join(self._tail)[-self._tail_limit :]
+        head = self._lead if self._head is None else self._lead + self._head.getvalue()
+        if self._tail is None:
+            return head, ""
+        return head, "".join(self._tail)[-self._tail_limit :]
 
     def value(self) -> str:
         """The text, or its head and tail joined by a newline when its middle was let go."""

@@ -1,0 +1,119 @@
+"""From a Rewrite to the edits of one body.
+
+Why this file exists: it is the only place that knows every kind of edit, and their precedence. It
+must not know bytes or chunks.
+"""
+
+from __future__ import annotations
+
+from srd.body import lexis
+from srd.body.edits import Context, Edits
+from srd.body.members import (
+    DROP,
+    MODEL,
+    Action,
+    Cap,
+    Members,
+    Merge,
+    Model,
+    Set,
+    encode_name,
+    new_object,
+)
+from srd.body.rewrite import Rewrite
+from srd.body.shapes import Shape
+from srd.body.system import Messages, System
+
+
+class BodyEdits(Edits):
+    """The edits of one body.
+
+    `front`: the document is known to have members, but no model: insert it first. `tail`:
+    models are dropped instead of replaced, and the closing brace stays held until `settle`.
+    """
+
+    def __init__(
+        self, rewrite: Rewrite, shape: Shape, *, front: bool = False, tail: bool = False
+    ) -> None:
+        super().__init__()
+        self.missed_system_prompt = rewrite.system_prompt is not None
+        self._shape = shape
+        self._tail = tail
+        self._front = front and rewrite.model is not None and not tail
+        inserts = _inserts(rewrite, shape)
+        if tail:
+            inserts.pop(MODEL, None)  # `settle` brings it
+        plan = _plan(rewrite, shape, tail=tail)
+        self._top = Members(plan, rewrite.keep_only, inserts, note_all=tail)
+
+    def open_top(self, offset: int) -> Context:
+        """See Edits."""
+        if self._front:
+            self._top.insert_first(self, offset + 1)
+        self._top.open(self, offset + 1)
+        return self._top
+
+    def close_top(self, offset: int) -> None:
+        """See Edits."""
+        if self._tail:
+            self.hold = offset
+        else:
+            self._insert_absent(offset)
+
+    def settle(self, rewrite: Rewrite) -> None:
+        """Tail mode: the members that go before the closing brace are known now."""
+        if self.inert or not self._tail:
+            return
+        self._tail = False
+        inserts = _inserts(rewrite, self._shape)
+        if self._top.kept_model:
+            inserts.pop(MODEL, None)
+        for name, value in inserts.items():
+            if name not in self._top.seen:
+                self._top.inserts[name] = value
+        self.missed_system_prompt = self.missed_system_prompt or rewrite.system_prompt is not None
+        if self.closed_at is not None:
+            self.hold = None
+            self._insert_absent(self.closed_at)
+
+    def _insert_absent(self, offset: int) -> None:
+        if self._shape.system in self._top.inserts:
+            self.missed_system_prompt = False
+        self._top.insert_last(self, offset, self._top.inserts)
+
+
+def _plan(rewrite: Rewrite, shape: Shape, *, tail: bool) -> dict[bytes, Action]:
+    """Which top-level member gets which action; what stands later here has precedence."""
+    plan: dict[bytes, Action] = {}
+    for name, most in rewrite.cap.items():
+        plan[encode_name(name)] = Cap(most)
+    for name in rewrite.drop:
+        plan[encode_name(name)] = DROP
+    for name, inner in rewrite.merge.items():
+        plan[encode_name(name)] = Merge(inner)
+    for name, value in rewrite.set_members.items():
+        plan[encode_name(name)] = Set(value)
+    if rewrite.system_prompt:
+        if shape.system:
+            plan[shape.system] = System(rewrite.system_prompt)
+        elif shape.system_message:
+            plan[shape.turns] = Messages(rewrite.system_prompt)
+    if rewrite.model is not None or tail:
+        plan[MODEL] = Model(rewrite, tail=tail)
+    return plan
+
+
+def _inserts(rewrite: Rewrite, shape: Shape) -> dict[bytes, bytes]:
+    """What is inserted where it is absent, by name."""
+    inserts: dict[bytes, bytes] = {}
+    if rewrite.model is not None:
+        inserts[MODEL] = lexis.encode_string(rewrite.model)
+    for name, value in rewrite.set_members.items():
+        inserts[encode_name(name)] = value
+    for name, inner in rewrite.merge.items():
+        new = new_object(inner)
+        if new is not None and name not in rewrite.set_members:
+            inserts[encode_name(name)] = new
+    if rewrite.system_prompt and shape.system:
+        inserts[shape.system] = lexis.encode_string(rewrite.system_prompt.text)
+    return inserts

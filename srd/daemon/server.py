@@ -49,9 +49,11 @@ class ServerOptions:
     `listen` is host:port ("127.0.0.1:0" for a free port), `unix_path` a socket's path, `sockets`
     listening sockets handed over by the service manager; any of the three, all are used.
     `tls` must demand client certificates itself where they are wanted. An unread stream holds
-    at most `stream_window` bytes; `connection_window` is larger by far, so that it starves no
-    other stream (stack measurements, section 3). Windows and sizes in bytes. `shortcuts` lets
-    ordinary DATA frames pass h2 by (see grpc_shortcuts).
+    at most `stream_window` bytes (256 KiB echo faster than 1 MiB does). The window of the
+    connection is by default the sum of those of all streams that it may have: with less, enough
+    unread streams would starve the others, for want of credit that only they could give back.
+    Windows and sizes in bytes. `shortcuts` lets ordinary DATA frames pass h2 by (see
+    grpc_shortcuts).
     """
 
     listen: str | None = None
@@ -61,11 +63,17 @@ class ServerOptions:
     reuse_port: bool = False
     backlog: int = 1024
     max_message_bytes: int = 64 << 20
-    connection_window: int = 64 << 20
-    stream_window: int = 1 << 20
-    max_concurrent_streams: int = 4096
+    stream_window: int = 256 << 10
+    max_concurrent_streams: int = 1024  # of one connection; gateways open another when it is full
+    connection_window: int | None = None
     shortcuts: bool = True
     drain_patience: float = 1.0  # seconds to wait for the peer's answer to the first GOAWAY
+
+    def window_of_connection(self) -> int:
+        """The window of a connection, at least HTTP/2's initial one and at most its maximum."""
+        every_stream = self.max_concurrent_streams * self.stream_window
+        wanted = every_stream if self.connection_window is None else self.connection_window
+        return min(max(wanted, 65_535), 2**31 - 1)
 
 
 class ExtProcServer:
@@ -76,7 +84,7 @@ class ExtProcServer:
         self.health = Health()
         self._methods = _methods(handler, self.health)
         self._config = Configuration(
-            http2_connection_window_size=options.connection_window,
+            http2_connection_window_size=options.window_of_connection(),
             http2_stream_window_size=options.stream_window,
         ).__for_server__()
         self._listeners: list[asyncio.Server] = []

@@ -301,6 +301,25 @@ async def test_one_unread_stream_never_starves_another_on_the_same_connection() 
 
 
 @run
+async def test_all_streams_but_one_may_be_unread_and_that_one_is_still_served() -> None:
+    async def read_only_the_lively(stream: ProcessStream) -> None:
+        if stream.metadata["kind"] == "stuck":
+            await asyncio.Event().wait()
+        await echo(stream)
+
+    options = {"stream_window": 70_000, "max_concurrent_streams": 20}
+    async with serving(read_only_the_lively, **options) as server, H2Client(server) as client:
+        await client.until(lambda event: isinstance(event, h2.events.WindowUpdated))
+        for _ in range(19):
+            unread = client.open(kind="stuck")
+            while window := client.h2.local_flow_control_window(unread):
+                client.send(unread, bytes(min(window, 16_384)))
+        lively = client.open(kind="lively")
+        client.send(lively, prefixed(b"x"), end=True)
+        assert (await client.status_of(lively))[0] == "0"
+
+
+@run
 async def test_a_message_larger_than_the_stream_window_is_received() -> None:
     async with serving(stream_window=65_535) as server, channel_to(server) as channel:
         call = channel.stream_stream(PROCESS)()
@@ -312,12 +331,10 @@ async def test_a_message_larger_than_the_stream_window_is_received() -> None:
 @run
 async def test_a_sender_waits_for_a_peer_that_does_not_read() -> None:
     sent = 0
-    stalled = asyncio.Event()
 
     async def flood(stream: ProcessStream) -> None:
         nonlocal sent
         await stream.recv()
-        asyncio.get_running_loop().call_later(0.2, stalled.set)
         while True:
             await stream.send(bytes(10_000))
             sent += 1
@@ -325,19 +342,16 @@ async def test_a_sender_waits_for_a_peer_that_does_not_read() -> None:
     async with serving(flood) as server, H2Client(server) as client:
         stream = client.open()
         client.send(stream, prefixed(b"go"))
-        await client.until(lambda event: isinstance(event, h2.events.DataReceived))
-        await stalled.wait()
-        # h2's client has the default window of 65,535 bytes and gives nothing back by itself.
+
+        def window_is_used_up(_: h2.events.Event) -> bool:
+            received = [e.data for e in client.events if isinstance(e, h2.events.DataReceived)]
+            return sum(map(len, received)) == 65_535
+
+        await client.until(window_is_used_up)
+        check = client.open(HEALTH + "Check")  # answered without a byte of DATA: NOT_FOUND
+        client.send(check, prefixed(_asked("no such service")), end=True)
+        assert (await client.status_of(check))[0] == "5"
         assert sent == 6
-        assert (await asyncio.wait_for(_echo_once(server), SECONDS)) == b"still alive"
-
-
-async def _echo_once(server: ExtProcServer) -> bytes:
-    """The flooded server still answers on another connection (its first message is echoed)."""
-    async with channel_to(server) as channel:
-        status = await channel.unary_unary(HEALTH + "Check")(_asked("liveness"))
-        assert HealthCheckResponse.parse(status).status is SERVING
-    return b"still alive"
 
 
 @run
@@ -689,6 +703,21 @@ async def test_starting_on_a_taken_port_fails_and_leaves_nothing_behind() -> Non
         with pytest.raises(OSError, match="in use"):
             await other.start()
         assert other.addresses == []
+
+
+@pytest.mark.parametrize(
+    ("options", "window"),
+    [
+        ({}, 256 << 20),
+        ({"stream_window": 1 << 20, "max_concurrent_streams": 4096}, 2**31 - 1),
+        ({"stream_window": 1, "max_concurrent_streams": 1}, 65_535),
+        ({"connection_window": 1 << 20}, 1 << 20),
+    ],
+)
+def test_the_connections_window_holds_those_of_all_its_streams(
+    options: dict[str, int], window: int
+) -> None:
+    assert ServerOptions(**options).window_of_connection() == window
 
 
 @pytest.mark.parametrize(

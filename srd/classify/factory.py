@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from srd.classify import pii_rules
 from srd.classify.api import WINDOWS, Ask, ModelError
 from srd.classify.encoder import FULL_TOKENS, Encoder, Head
 from srd.classify.executor import Batching
@@ -133,7 +134,7 @@ def _own_readers(
         positive = positive_columns(manifest.labels["jailbreak"], jailbreak_labels)
         jailbreak = JailbreakReader(positive=positive, calibration=manifest.calibration.jailbreak)
     if "pii" in heads:
-        pii = PiiReader(labels=BioLabels(manifest.labels["pii"]))
+        pii = PiiReader(labels=BioLabels(manifest.labels["pii"]), rules=pii_rules.find)
     return Readers(domain=domain, jailbreak=jailbreak, pii=pii)
 
 

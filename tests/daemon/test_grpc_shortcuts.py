@@ -145,7 +145,7 @@ async def settle() -> None:
             break
 
 
-async def converse(pieces: list[bytes], *, shortcuts: bool) -> Seen:
+def connection(*, shortcuts: bool) -> tuple[ServerProtocol, Echo, FakeTransport]:
     handler, transport = Echo(), FakeTransport()
     config = Configuration(
         http2_connection_window_size=CONNECTION_WINDOW, http2_stream_window_size=STREAM_WINDOW
@@ -161,6 +161,11 @@ async def converse(pieces: list[bytes], *, shortcuts: bool) -> Seen:
     )
     protocol.connection_made(transport)
     assert (protocol.connection.shortcuts is not None) == shortcuts
+    return protocol, handler, transport
+
+
+async def converse(pieces: list[bytes], *, shortcuts: bool) -> Seen:
+    protocol, handler, transport = connection(shortcuts=shortcuts)
     h2_connection: Any = protocol.connection._connection
     for piece in pieces:
         if transport.closed:
@@ -337,6 +342,22 @@ def test_frames_cut_anywhere_are_put_together(cut: int) -> None:
     seen = compare([whole[at : at + cut] for at in range(0, len(whole), cut)])
     assert seen.data == {1: message(300)}
     assert seen.ends == {1: "ok"}
+
+
+@pytest.mark.parametrize(("size", "copied"), [(100, True), (16_000, False)])
+def test_a_small_unread_payload_does_not_keep_the_whole_read_alive(size: int, copied: bool) -> None:
+    async def look() -> None:
+        protocol, handler, _ = connection(shortcuts=True)
+        client = Client()
+        protocol.data_received(client.hello() + client.headers(1, "/ignore"))
+        await settle()
+        read = data_frames(1, bytes(size)) + frame(0xEE, 0, 0, bytes(16_000)) * 2
+        protocol.data_received(read)
+        (chunk,) = next(iter(handler.tasks)).buffer._chunks
+        assert (chunk.obj is not read) == copied
+        protocol.connection_lost(None)
+
+    asyncio.run(look())
 
 
 # What belongs to h2

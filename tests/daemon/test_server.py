@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import functools
 import logging
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -656,6 +659,47 @@ async def test_a_load_of_streams_during_drain_loses_nothing() -> None:
         assert await server.drain(SECONDS) == 0
         await asyncio.gather(*talks)
         assert answered == 400
+
+
+def _certificate(folder: Path) -> tuple[str, str]:
+    """A key and a certificate for localhost, signed by itself."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = str(folder / "key.pem"), str(folder / "cert.pem")
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run(
+        [openssl, *command.split(), "-keyout", key, "-out", certificate, *names],
+        check=True,
+        capture_output=True,
+    )
+    return key, certificate
+
+
+def test_tls_is_served_and_a_plain_client_leaves_nothing_behind(tmp_path: Path) -> None:
+    key, certificate = _certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    @run
+    async def talk() -> None:
+        async with serving(tls=context) as server:
+            trusted = grpc.ssl_channel_credentials((tmp_path / "cert.pem").read_bytes())
+            name = [("grpc.ssl_target_name_override", "localhost")]
+            async with grpc.aio.secure_channel(server.addresses[0], trusted, name) as channel:
+                call = channel.stream_stream(PROCESS)()
+                await call.write(b"t" * 100_000)
+                assert await call.read() == b"t" * 100_000
+                call.cancel()
+            reader, writer = await asyncio.open_connection(*split_address(server.addresses[0]))
+            writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+            assert await server.drain(SECONDS) == 0
+
+    talk()
 
 
 @run

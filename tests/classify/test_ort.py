@@ -75,7 +75,7 @@ class FakeRuntime:
     def get_available_providers(self):
         return self._available
 
-    def InferenceSession(self, path, options, providers):  # noqa: N802
+    def InferenceSession(self, path, options, providers):
         return FakeSession(self._started)
 
     class SessionOptions:

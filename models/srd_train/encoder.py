@@ -46,10 +46,10 @@ class Plan:
     smoothing: float = 0.05
     jailbreak_every: int = 6
     pii_every: int = 5
-    embedding_every: int = 4
+    embedding_every: int = 5
     threads: int = 2
     augment: bool = True
-    ema: float = 0.995
+    ema: float = 0.99
 
 
 @dataclass(slots=True)

@@ -100,7 +100,7 @@ def read_headers(headers: Headers) -> RequestFacts:
 
 
 def is_model_list(facts: RequestFacts) -> bool:
-    """True for GET /v1/models, which the router answers itself (upstream section 2.2)."""
+    """True for GET /v1/models, which the router can answer itself (upstream section 2.2)."""
     return facts.method == "GET" and facts.path.split("?", 1)[0].rstrip("/") == MODELS_PATH
 
 

@@ -196,8 +196,9 @@ class RequestHalf:
     # -- before the decision ---------------------------------------------------------------------
 
     def _refuse_early(self, end: bool, now: float) -> Immediate | None:
-        facts, streamed = self.facts, self._policy.document.global_.router.streamed_body
-        if is_model_list(facts) and not facts.upgrade:
+        facts, router = self.facts, self._policy.document.global_.router
+        streamed = router.streamed_body
+        if router.include_config_models_in_list and is_model_list(facts) and not facts.upgrade:
             return model_list(self._policy.document, now=now)
         if facts.api is None or facts.upgrade or self._skipped():
             return None

@@ -46,6 +46,21 @@ def raw_deflate(data: bytes) -> bytes:
     return squeeze.compress(data) + squeeze.flush()
 
 
+def test_061_the_model_list_is_the_backends(play):
+    p = play()
+    p >> headers("/v1/models", "GET", end=True) << untouched_headers()
+
+
+def test_061_or_ours_where_the_operator_asked_for_it(play):
+    text = PLAIN.replace("  router:\n", "  router:\n    include_config_models_in_list: true\n")
+    p = play(policy=policy_of(text))
+    p >> headers("/v1/models", "GET", end=True)
+    (reply,) = p.take()
+    assert reply.status == 200
+    assert b'"auto"' in (reply.body or b"")
+    assert b'"math-expert"' in (reply.body or b"")
+
+
 @pytest.mark.parametrize(
     ("encoding", "squeeze"),
     [

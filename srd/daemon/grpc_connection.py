@@ -73,10 +73,12 @@ class ServerStream(protocol.Stream):
 
 
 class _H2Connection(H2Connection):
-    """h2's connection, but a polite GOAWAY of the client does not end it.
+    """h2's connection, gentler in two cases.
 
-    To a server it says only that no pushed streams are wanted; h2 would refuse to send anything
-    on the streams that are still open.
+    A polite GOAWAY of the client does not end it: to a server it says only that no pushed streams
+    are wanted, but h2 would refuse to send anything on the streams that are open. And a stream over
+    the announced number is not h2's business: a client may open one before it has read our
+    settings, and h2 would end the connection and with it all other streams (see ServerProtocol).
     """
 
     def __init__(self) -> None:
@@ -85,17 +87,14 @@ class _H2Connection(H2Connection):
         self._look_through_at = 64
 
     def _open_streams(self, remainder: int) -> int:
-        """How many streams are open, or a bound that is good enough for h2's comparisons.
+        """Never more than h2 accepts; forgets closed streams when their number has doubled.
 
-        h2 looks through all streams at each request. Here it does so, and forgets those that
-        are closed, only when their number has doubled or might be over the announced limit.
+        h2 looks through all its streams at each request.
         """
-        limit = self.local_settings.max_concurrent_streams
-        if len(self.streams) < min(self._look_through_at, limit):
-            return len(self.streams)
-        count = super()._open_streams(remainder)
-        self._look_through_at = 2 * len(self.streams) + 64
-        return count
+        if len(self.streams) >= self._look_through_at:
+            super()._open_streams(remainder)
+            self._look_through_at = 2 * len(self.streams) + 64
+        return 0
 
     def _goaway_received(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
         if frame.error_code == ErrorCodes.NO_ERROR:
@@ -294,18 +293,26 @@ class ServerProtocol(protocol.H2Protocol):
         self.connection.write_ready.set()  # a sender that waits for the socket must see it
         self._on_close(self)
 
-    @property
-    def live_streams(self) -> int:
-        """Streams whose handler has not returned."""
-        return len(self.processor.streams)
-
     def _request_received(self, event: RequestReceived) -> None:
-        if event.stream_id > self._refuse_above:
+        if event.stream_id > self._refuse_above or self._too_many(event.stream_id):
+            # The client may try it again elsewhere: nothing has been done (RFC 9113, 8.7).
             self.connection._connection.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             self.connection.flush()
             return
         self._last_stream_id = max(self._last_stream_id, event.stream_id)
         self.processor.process_request_received(event)
+
+    def _too_many(self, stream_id: int) -> bool:
+        """Whether as many streams as were announced are open besides this one.
+
+        Open as HTTP/2 means it: a client that has reset a stream may at once open another, while
+        the handler of the first is still cleaning up.
+        """
+        streams = self.connection._connection.streams
+        if len(streams) <= self._max_concurrent_streams:
+            return False
+        before = sum(stream.open for number, stream in streams.items() if number < stream_id)
+        return before >= self._max_concurrent_streams
 
     def _ping_ack_received(self, event: PingAckReceived) -> None:
         if event.ping_data == _GOAWAY_PING:

@@ -506,6 +506,36 @@ async def test_settings_announce_windows_and_streams_of_the_options() -> None:
         assert client.h2.remote_settings.max_concurrent_streams == 777
 
 
+@run
+async def test_a_stream_over_the_announced_number_is_refused_and_the_others_go_on() -> None:
+    async with serving(max_concurrent_streams=2) as server, H2Client(server) as client:
+        streams = [client.open() for _ in range(3)]  # sent before the settings are read
+        refused = await client.until(lambda event: isinstance(event, h2.events.StreamReset))
+        assert (refused.stream_id, refused.error_code) == (streams[2], 7)
+        for stream in streams[:2]:
+            client.send(stream, b"", end=True)
+            assert (await client.status_of(stream))[0] == "0"
+        again = client.open()
+        client.send(again, b"", end=True)
+        assert (await client.status_of(again))[0] == "0"
+
+
+@run
+async def test_a_client_at_the_limit_may_reset_a_stream_and_open_another_at_once() -> None:
+    async with serving(max_concurrent_streams=2) as server, H2Client(server) as client:
+        first, second = client.open(), client.open()
+        await client.until(
+            lambda event: (
+                isinstance(event, h2.events.ResponseReceived) and event.stream_id == second
+            )
+        )
+        for _ in range(5):
+            client.h2.reset_stream(first)
+            first = client.open()  # one write: the handler has had no time to return
+        client.send(first, b"", end=True)
+        assert (await client.status_of(first))[0] == "0"
+
+
 # Health and reflection
 
 SERVING = HealthCheckResponseServingStatus.SERVING

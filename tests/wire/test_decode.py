@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FDS = ProtocolConfig(BodyMode.FULL_DUPLEX_STREAMED, BodyMode.NONE)
 
 quick = settings(
-    max_examples=300,
+    max_examples=200,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -83,7 +83,7 @@ class Deliberation:
         early = self._policy.early
         if self._whole:
             return None
-        for offset in (early.budget_bytes + 1, early.max_held_bytes):
+        for offset in sorted((early.budget_bytes + 1, early.max_held_bytes)):
             if self._body.bytes_read < offset:
                 return offset
         return None

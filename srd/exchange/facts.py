@@ -10,8 +10,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from srd.body.shapes import Api
 from srd.body.inflate import SUPPORTED_ENCODINGS
+from srd.body.shapes import Api
 from srd.exchange.events import Headers
 from srd.plugins.headers import SPOOFABLE_HEADERS, SPOOFABLE_PREFIXES
 

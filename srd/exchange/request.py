@@ -261,9 +261,9 @@ class RequestHalf:
             return self._refuse(refusal(400, str(bad)))
         except BodyError as bad:
             return self._unreadable(bad, end)
-        commands = self._consider(now)
-        if self._state is State.TAIL:
-            return [*commands, *self._reply.release(out, end=False)]
+        # In mode T these bytes leave before whatever the look decides; while holding there are none.
+        left = self._reply.release(out, end=False) if self._state is State.TAIL else []
+        commands = [*left, *self._consider(now)]
         if self._state is State.HOLDING:
             commands += self._reply.gathered(end)
             if data and not end:

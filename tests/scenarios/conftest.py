@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from playbook import DIALECTS, PLAIN, Playbook, policy_of
 
+from srd.decide.memo import Memo
 from srd.exchange import Policy
 
 
@@ -26,7 +28,8 @@ def play(policy: Policy, dialect: str) -> Callable[..., Playbook]:
     """A fresh playbook: `play()`, or `play(policy=..., mode=...)`."""
 
     def make(**options: object) -> Playbook:
-        chosen = options.pop("policy", policy)
+        # A memo of its own: what one transcript decided must not be remembered in the next.
+        chosen = options.pop("policy", None) or replace(policy, memo=Memo())
         return Playbook(chosen, dialect, **options)  # type: ignore[arg-type]
 
     return make

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 #: Forward windows in tokens; an ask names one. The characters that a window may read are bounded
@@ -53,6 +54,30 @@ class Scores:
     window: int = 0  # the window asked for
     stage: str = "encoder"  # "linear" (first stage), "encoder", "cache"
     truncated: bool = False  # jailbreak and pii did not see all of it: the text exceeds the bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What a classifier has done, for metrics and the watchdog. Plain counts since its start.
+
+    `queued` and `running` asks are now. A hung model shows as `running` > 0 while `runs` stands
+    still. `batch_sizes` maps asks per run to runs.
+    """
+
+    queued: int = 0
+    running: int = 0
+    runs: int = 0  # forwards finished, failed ones too
+    tokens: int = 0  # read by encoders
+    rejected: int = 0  # the queue was full
+    cancelled: int = 0  # while queued
+    expired: int = 0  # past their deadline while queued
+    failed: int = 0
+    truncated: int = 0  # texts beyond the bound of jailbreak and pii
+    first_stage: int = 0  # answers of the linear stage
+    cache_hits: int = 0
+    cache_misses: int = 0
+    cache_entries: int = 0
+    batch_sizes: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class ClassifierUnavailable(Exception):  # noqa: N818 - the name says what the router sees

@@ -13,9 +13,10 @@ import time
 from collections import Counter
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from srd.classify.api import Ask, ClassifierUnavailable, Scores
+from srd.classify.api import Ask, ClassifierUnavailable, Scores, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,6 +47,7 @@ class _Job:
     future: Future[Scores] = field(compare=False)
 
 
+_COUNTED = ("running", "runs", "rejected", "cancelled", "expired", "failed")
 _Batch = list[tuple[Ask, Future[Scores]]]
 _Taken = tuple[_Batch, list[Future[Scores]]]
 
@@ -86,7 +88,7 @@ class Executor:
             thread.start()
 
     def __repr__(self) -> str:
-        running = self._counts["in_flight"]
+        running = self._counts["running"]
         return (
             f"<Executor {len(self._threads)} threads, {self._waiting} waiting, {running} running>"
         )
@@ -137,8 +139,8 @@ class Executor:
             if batch:
                 self._run([ask for ask, _ in batch], [future for _, future in batch])
                 with self._changed:
-                    self._counts["in_flight"] -= len(batch)
-                    self._counts["progress"] += 1
+                    self._counts["running"] -= len(batch)
+                    self._counts["runs"] += 1
             del taken, batch, expired  # an idle worker holds no prompt
 
     def _run(self, asks: Sequence[Ask], futures: Sequence[Future[Scores]]) -> None:
@@ -170,8 +172,7 @@ class Executor:
             expired: list[Future[Scores]] = []
             self._gather(batch, expired)
             if batch:
-                self._counts["in_flight"] += len(batch)
-                self._counts["runs"] += 1
+                self._counts["running"] += len(batch)
                 self._batch_sizes[len(batch)] += 1
             return batch, expired
 
@@ -211,20 +212,14 @@ class Executor:
                 return job
         return None
 
-    def statistics(self) -> dict[str, int]:
-        """Plain integers. `waiting` and `in_flight` are now, the rest have counted since start.
-
-        `progress` grows with every finished run: a watchdog sees a hung model when `in_flight`
-        stays above zero and `progress` stands still.
-        """
-        names = ("in_flight", "runs", "progress", "rejected", "cancelled", "expired", "failed")
+    def statistics(self) -> Statistics:
+        """The executor's share of the statistics."""
         with self._changed:
-            return {"waiting": self._waiting} | {name: self._counts[name] for name in names}
-
-    def batch_sizes(self) -> dict[int, int]:
-        """Asks per run -> how many runs."""
-        with self._changed:
-            return dict(self._batch_sizes)
+            return Statistics(
+                queued=self._waiting,
+                batch_sizes=MappingProxyType(dict(self._batch_sizes)),
+                **{name: self._counts[name] for name in _COUNTED},
+            )
 
     def close(self, timeout: float = 5.0) -> None:
         """Fail what waits, let running forwards end, stop the threads. Idempotent."""

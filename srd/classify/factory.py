@@ -7,6 +7,8 @@ start-up code; without a learned signal it loads neither ONNX Runtime nor a toke
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from srd.classify import pii_rules
@@ -24,12 +26,13 @@ from srd.classify.scorer import (
     Readers,
     Scorer,
 )
-from srd.classify.service import LocalClassifier
+from srd.classify.service import LocalClassifier, NullClassifier
 from srd.classify.spans import BioLabels
 from srd.classify.tokens import TextTokenizer
+from srd.classify.upstream import UpstreamFolder, open_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 ALL_HEADS = frozenset({"domain", "jailbreak", "pii", "embedding"})
@@ -42,28 +45,37 @@ def open_classifier(
     heads: frozenset[str] = ALL_HEADS,
     device: Device = "auto",
     threads: int | None = None,
+    upstream: Mapping[str, UpstreamFolder] = MappingProxyType({}),
     queue_limit: int = 256,
     cache_entries: int = 4096,
     full_tokens: int = FULL_TOKENS,
     batching: Batching | None = None,
     jailbreak_labels: Sequence[str] = ("jailbreak",),
     first_stage: bool = True,
-) -> LocalClassifier:
-    """Load, warm up and start a classifier with `heads`.
+) -> LocalClassifier | NullClassifier:
+    """Load, warm up and start a classifier with `heads`; without a head, one that loads nothing.
 
-    `model` is a folder of ours (default: the shipped one). `threads` defaults to the cores less
-    one (CPU) or two (GPU). Raises ModelError, naming what is missing, for a folder, a head or a
-    device that cannot be had.
+    `model` is a folder of ours (default: the shipped one); a head named in `upstream` comes from
+    that folder instead. `threads` defaults to the cores less one (CPU) or two (GPU). Raises
+    ModelError, naming what is missing, for a folder, a head or a device that cannot be had.
     """
-    folder = model_dir(model)
-    manifest = read_manifest(folder)
-    encoder = _own_encoder(folder, manifest, heads, device, full_tokens)
-    linear = _first_stage(folder, manifest) if "domain" in heads else None
-    readers = _own_readers(manifest, heads, linear, jailbreak_labels)
-    on_gpu = encoder.session.device == "cuda"
-    if on_gpu and batching is None:
-        batching = Batching()
-    scorer = Scorer([encoder], readers, max_rows=batching.max_asks if batching else 1)
+    if not heads:
+        return NullClassifier()
+    encoders: list[Encoder] = []
+    readers, linear, manifest = Readers(), None, None
+    if own := heads - upstream.keys():
+        folder = model_dir(model)
+        manifest = read_manifest(folder)
+        encoders.append(_own_encoder(folder, manifest, own, device, full_tokens))
+        linear = _first_stage(folder, manifest) if "domain" in own else None
+        readers = _own_readers(manifest, own, linear, jailbreak_labels)
+    for head in sorted(heads & upstream.keys()):
+        encoder = open_encoder(head, upstream[head], device=device, full_tokens=full_tokens)
+        encoders.append(encoder)
+        readers = _with_upstream(readers, head, encoder, upstream[head])
+    on_gpu = all(encoder.session.device == "cuda" for encoder in encoders)
+    batching = batching or (Batching() if on_gpu else None)
+    scorer = Scorer(encoders, readers, max_rows=batching.max_asks if batching else 1)
     _warm(scorer, every_window=on_gpu)
     return LocalClassifier(
         scorer,
@@ -72,9 +84,25 @@ def open_classifier(
         queue_limit=queue_limit,
         cache_entries=cache_entries,
         batching=batching,
-        thresholds=manifest.thresholds,
-        version=manifest.version,
+        thresholds=manifest.thresholds if manifest else {},
+        version=manifest.version if manifest else "",
     )
+
+
+def _with_upstream(
+    readers: Readers, head: str, encoder: Encoder, folder: UpstreamFolder
+) -> Readers:
+    """The readers with one that reads upstream's model as upstream does (section 1.16)."""
+    labels = encoder.heads[head].labels
+    if head == "domain":
+        return replace(readers, domain=DomainReader(labels=labels))
+    if head == "jailbreak":
+        positive = positive_columns(labels, folder.positive)
+        return replace(readers, jailbreak=JailbreakReader(positive=positive))
+    if head == "pii":
+        reader = PiiReader(labels=BioLabels(labels), whole_words=False, rules=pii_rules.find)
+        return replace(readers, pii=reader)
+    return replace(readers, embedding_dimensions=folder.dimensions)
 
 
 def _own_encoder(

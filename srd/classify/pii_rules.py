@@ -60,7 +60,7 @@ def _card(found: bytes, _: bytes) -> Part | None:
             digits = found[start:end].translate(None, b" -")
             if len(digits) < 13:
                 break
-            if _card_length(digits) and _luhn(digits) and len(set(digits[4:])) > 1:
+            if _card_length(digits) and _luhn(digits):
                 return start, end
     return None
 
@@ -109,7 +109,12 @@ _PHONE_WORDS = (b"phone", b"call", b"tel", b"mobile", b"cell", b"fax", b"whatsap
 
 def _phone(found: bytes, before: bytes) -> Part | None:
     """International with a plus; North American with its separators, or named as a phone."""
-    digits = bytes(byte for byte in found if 48 <= byte <= 57)
+    places = [place for place, byte in enumerate(found) if 48 <= byte <= 57]
+    digits = bytes(found[place] for place in places)
+    if digits[:1] == b"1" and found.startswith(b"+"):
+        # North America has eleven digits; what follows is another number.
+        whole = len(digits) == 11 or (len(digits) > 11 and places[11] > places[10] + 1)
+        return (0, places[10] + 1) if whole else None
     if found.startswith(b"+"):
         return (0, len(found)) if 8 <= len(digits) <= 15 else None
     national = digits[1:] if len(digits) == 11 and digits[:1] == b"1" else digits

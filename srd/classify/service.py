@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from srd.classify.api import CHARS_PER_TOKEN, Ask, ClassifierUnavailable, Scores
+from srd.classify.api import CHARS_PER_TOKEN, Ask, ClassifierUnavailable, Scores, Statistics
 from srd.classify.cache import LruCache, text_key
 from srd.classify.encoder import FULL_HEADS, FULL_TOKENS
 from srd.classify.executor import Batching, Executor
@@ -132,23 +132,19 @@ class LocalClassifier:
             results.append(scores)
         return results
 
-    def statistics(self) -> dict[str, int]:
-        """Plain integers for metrics and the watchdog; see `Executor.statistics`.
-
-        `tokens` read by encoders, answers of `first_stage` and cache, `truncated` texts.
-        """
+    def statistics(self) -> Statistics:
+        """Counts of queue, encoder, first stage and cache, at one moment each."""
         with self._lock:
-            ours = {name: self._counts[name] for name in ("first_stage", "tokens", "truncated")}
-        cache = {
-            "cache_hits": self._cache.hits,
-            "cache_misses": self._cache.misses,
-            "cache_entries": len(self._cache),
-        }
-        return self._executor.statistics() | ours | cache
-
-    def batch_sizes(self) -> dict[int, int]:
-        """Asks per run -> how many runs."""
-        return self._executor.batch_sizes()
+            counts = self._counts.copy()
+        return replace(
+            self._executor.statistics(),
+            cache_hits=self._cache.hits,
+            cache_misses=self._cache.misses,
+            cache_entries=len(self._cache),
+            first_stage=counts["first_stage"],
+            tokens=counts["tokens"],
+            truncated=counts["truncated"],
+        )
 
     def close(self) -> None:
         """Fail what waits and stop the workers. Idempotent."""
@@ -190,13 +186,9 @@ class NullClassifier:
             raise ClassifierUnavailable("no classifier is loaded")
         return []
 
-    def statistics(self) -> dict[str, int]:
-        """Nothing to count."""
-        return {}
-
-    def batch_sizes(self) -> dict[int, int]:
-        """Nothing to count."""
-        return {}
+    def statistics(self) -> Statistics:
+        """Nothing has been counted."""
+        return Statistics()
 
     def close(self) -> None:
         """Nothing to stop."""

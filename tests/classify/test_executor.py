@@ -86,8 +86,8 @@ def test_a_full_queue_refuses_at_once_and_counts_it(executor, model):
     refused = queue.submit(ask("c"), 1)
     with pytest.raises(ClassifierUnavailable, match="full"):
         refused.result(0)
-    assert queue.statistics()["rejected"] == 1
-    assert queue.statistics()["waiting"] == 2
+    assert queue.statistics().rejected == 1
+    assert queue.statistics().queued == 2
 
 
 def test_a_cancelled_ask_leaves_the_queue_and_its_place_is_free(executor, model):
@@ -95,12 +95,12 @@ def test_a_cancelled_ask_leaves_the_queue_and_its_place_is_free(executor, model)
     occupied(queue, model)
     gone = queue.submit(ask("gone"), 1)
     assert gone.cancel()
-    assert queue.statistics()["waiting"] == 0
+    assert queue.statistics().queued == 0
     kept = queue.submit(ask("kept"), 1)
     model.gate.set()
     kept.result(10)
     assert ["gone"] not in model.batches
-    assert queue.statistics()["cancelled"] == 1
+    assert queue.statistics().cancelled == 1
     with pytest.raises(CancelledError):
         gone.result(0)
 
@@ -111,7 +111,7 @@ def test_cancelled_asks_do_not_pile_up_behind_a_busy_worker(executor, model):
     for number in range(500):
         queue.submit(ask(f"{number}"), 1).cancel()
     assert len(queue._heap) <= 32
-    assert queue.statistics()["waiting"] == 0
+    assert queue.statistics().queued == 0
 
 
 def test_an_ask_past_its_deadline_fails_without_a_forward(executor, model):
@@ -126,7 +126,7 @@ def test_an_ask_past_its_deadline_fails_without_a_forward(executor, model):
         late.result(10)
     in_time.result(10)
     assert ["late"] not in model.batches
-    assert queue.statistics()["expired"] == 1
+    assert queue.statistics().expired == 1
 
 
 def test_a_model_that_raises_fails_its_ask_and_the_worker_lives(executor, model):
@@ -136,7 +136,7 @@ def test_a_model_that_raises_fails_its_ask_and_the_worker_lives(executor, model)
         queue.submit(ask("bad"), 1).result(10)
     assert isinstance(failure.value.__cause__, ValueError)
     assert queue.submit(ask("good"), 1).result(10).tokens == 2
-    assert queue.statistics()["failed"] == 1
+    assert queue.statistics().failed == 1
 
 
 def test_a_model_that_returns_too_few_answers_is_a_failure_not_a_hang(executor):
@@ -156,7 +156,7 @@ def test_a_batch_takes_asks_of_similar_length_and_leaves_the_rest(executor, mode
     for future in futures:
         future.result(10)
     assert model.batches[1:] == [["10", "15", "20"], ["40"], ["500"]]
-    assert queue.batch_sizes() == {1: 3, 3: 1}
+    assert dict(queue.statistics().batch_sizes) == {1: 3, 3: 1}
 
 
 def test_a_batch_waits_for_company_until_it_is_full(executor, model):
@@ -195,10 +195,10 @@ def test_progress_stands_still_while_a_forward_hangs(executor, model):
     queue = executor()
     occupied(queue, model)
     hung = queue.statistics()
-    assert (hung["in_flight"], hung["progress"]) == (1, 0)
+    assert (hung.running, hung.runs) == (1, 0)
     following = queue.submit(ask("next"), 1)
     model.gate.set()
     following.result(10)
     queue.close()
-    assert queue.statistics()["progress"] == 2
-    assert queue.statistics()["in_flight"] == 0
+    assert queue.statistics().runs == 2
+    assert queue.statistics().running == 0

@@ -2,8 +2,8 @@
 
     python models/evaluate.py --data DIR [--fp32 models/.work/encoder.fp32.onnx] [--quick]
 
-Why this file exists: every figure in the model card comes from here. It reads the int8 graph and the
-manifest that are shipped, and only rows that no choice has seen.
+Why this file exists: every figure in the model card comes from here. It reads the int8 graph and
+the manifest that are shipped, and only rows that no choice has seen.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import numpy as np  # noqa: E402
-
-from srd_train import augment, data, measures, plots  # noqa: E402
-from srd_train.common import DEFAULT, DOMAINS, RESULTS, SEED, WINDOWS, Log  # noqa: E402
-from srd_train.data import Row  # noqa: E402
-from srd_train.runtime import Model, log_softmax  # noqa: E402
+import numpy as np
+from srd_train import augment, data, measures, plots
+from srd_train.common import DEFAULT, DOMAINS, RESULTS, SEED, WINDOWS, Log
+from srd_train.data import Row
+from srd_train.runtime import Model, log_softmax
 
 LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
 def main() -> None:
     """Measure all heads and write results.json and the curves."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/train")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/train"
+    )
     parser.add_argument("--model", type=Path, default=DEFAULT)
     parser.add_argument("--fp32", type=Path, help="the unquantized graph, to compare with")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -62,11 +65,13 @@ def domain_sets(rows: list[Row], *, quick: bool) -> dict[str, list[Row]]:
         "mmlu-pro": [row for row in rows if row.source == "mmlu-pro"],
         "prompts": [row for row in rows if row.source == "own-prompt"],
         "topics": [row for row in rows if row.source == "own-topic"],
-        "public": [r for r in english if r.source != "mmlu-pro" and not r.source.startswith("own")][:500],
+        "public": [r for r in english if r.source != "mmlu-pro" and not r.source.startswith("own")][
+            :500
+        ],
         "exams-qa": [row for row in rows if row.lang != "English"][:400],
     }
     rng = random.Random(SEED + 9)
-    plain = [row for row in sets["mmlu-pro"][::2] + sets["prompts"]]
+    plain = list(sets["mmlu-pro"][::2] + sets["prompts"])
     sets["long"] = [
         Row(augment.surround(row, english, rng, whole=True), "long", row.domain) for row in plain
     ]
@@ -75,7 +80,7 @@ def domain_sets(rows: list[Row], *, quick: bool) -> dict[str, list[Row]]:
 
 
 def domain(model: Model, rows: list[Row], log: Log, name: str) -> dict[str, Any]:
-    """Measure one domain set: all figures of the complete text, accuracy per length, the cascade."""
+    """Measure one domain set: the complete text, accuracy per length, the cascade."""
     texts = [row.text for row in rows]
     wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
     encoder = {n: model.domain_log(texts, n) for n in LENGTHS}
@@ -108,7 +113,9 @@ def by_window(
             chosen[answers] = scores.argmax(1)[answers]
             shares[stage] = round(float(answers.mean()), 4)
             open_ &= ~answers
-        rows.append({"confidence": sure, **shares, "accuracy": round(float((chosen == wanted).mean()), 4)})
+        rows.append(
+            {"confidence": sure, **shares, "accuracy": round(float((chosen == wanted).mean()), 4)}
+        )
     return rows
 
 
@@ -120,14 +127,20 @@ def jailbreak(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -
     wanted = np.array([row.jailbreak for row in rows])
     risk = model.risk(difference)
     threshold = model.manifest["thresholds"]["jailbreak"]
-    result: dict[str, Any] = {"rows": len(rows), "attacks": int(wanted.sum()), "threshold": threshold}
+    result: dict[str, Any] = {
+        "rows": len(rows),
+        "attacks": int(wanted.sum()),
+        "threshold": threshold,
+    }
     own = np.array([row.source.startswith(("own", "everyday")) for row in rows])
     result["all"] = measures.binary(risk, wanted, threshold)
     result["public"] = measures.binary(risk[~own], wanted[~own], threshold)
     result["own"] = measures.binary(risk[own], wanted[own], threshold)
     result["flagged_by_source"] = {
         f"{source} ({'attack' if label else 'benign'})": [round(float(v), 4), int(n)]
-        for source, label, v, n in measures.flagged([r.source for r in rows], wanted, risk >= threshold)
+        for source, label, v, n in measures.flagged(
+            [r.source for r in rows], wanted, risk >= threshold
+        )
     }
     log(f"jailbreak {json.dumps(result)}")
     return result
@@ -139,7 +152,9 @@ def pii(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict
     result: dict[str, Any] = {}
     for name, keep in (("all", None), ("public", "presidio"), ("own", "own")):
         pairs = [
-            (f, list(row.spans or ())) for f, row in zip(found, rows, strict=True) if not keep or row.source.startswith(keep)
+            (f, list(row.spans or ()))
+            for f, row in zip(found, rows, strict=True)
+            if not keep or row.source.startswith(keep)
         ]
         result[name] = measures.entities(pairs)
     clean = [row.text for row in rows if not row.spans]
@@ -155,7 +170,6 @@ def pii(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict
 def embedding(model: Model, rows: list[Row], log: Log) -> dict[str, float]:
     """Compare the shipped embedding with the frozen backbone's: same texts, pairwise similarity."""
     import torch
-
     from srd_train import net
     from srd_train.encoder import inputs, tokenizer
 
@@ -178,8 +192,12 @@ def latency(model: Model, log: Log) -> dict[str, float]:
     for tokens in (32, *WINDOWS):
         ids = [101, *[2054] * (tokens - 2), 102]
         model.graph.run(ids, outputs)
-        result[f"{tokens} tokens, all heads"] = _least(lambda ids=ids: model.graph.run(ids, outputs), 12)
-        result[f"{tokens} tokens, domain"] = _least(lambda ids=ids: model.graph.run(ids, outputs[:1]), 12)
+        result[f"{tokens} tokens, all heads"] = _least(
+            lambda ids=ids: model.graph.run(ids, outputs), 12
+        )
+        result[f"{tokens} tokens, domain"] = _least(
+            lambda ids=ids: model.graph.run(ids, outputs[:1]), 12
+        )
     text = ("How would you explain the role of interest rates in an open economy? " * 15)[:1024]
     result["first stage, 1 KB"] = _least(lambda: model.linear.logits(text), 200)
     log(f"latency {result}")
@@ -204,7 +222,9 @@ def against_fp32(model: Model, path: Path, rows: list[Row], log: Log) -> dict[st
         "int8_accuracy": measures.accuracy(small, wanted),
         "fp32_accuracy": measures.accuracy(full, wanted),
         "same_answer": round(float((small.argmax(1) == full.argmax(1)).mean()), 4),
-        "kl": round(float((np.exp(full) * (log_softmax(full) - log_softmax(small))).sum(1).mean()), 5),
+        "kl": round(
+            float((np.exp(full) * (log_softmax(full) - log_softmax(small))).sum(1).mean()), 5
+        ),
     }
     log(f"int8 against fp32 {result}")
     return result

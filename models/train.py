@@ -1,12 +1,12 @@
 """One command per step of making the default model. See README.md.
 
-    python models/train.py write                  # our own prompts, from their seeds
-    python models/train.py data      --data DIR   # what there is, and how it is split
-    python models/train.py linear    --data DIR   # the first stage
-    python models/train.py encoder   --data DIR   # fine-tune (GPU if there is one)
-    python models/train.py export                 # ONNX, then int8
-    python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
-    python models/train.py card                   # the model card from the measured results
+python models/train.py write                  # our own prompts, from their seeds
+python models/train.py data      --data DIR   # what there is, and how it is split
+python models/train.py linear    --data DIR   # the first stage
+python models/train.py encoder   --data DIR   # fine-tune (GPU if there is one)
+python models/train.py export                 # ONNX, then int8
+python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
+python models/train.py card                   # the model card from the measured results
 """
 
 from __future__ import annotations
@@ -18,19 +18,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from srd_train.common import DEFAULT, Log, ROOT  # noqa: E402
+from srd_train.common import DEFAULT, ROOT, Log
 
 WORK = ROOT / ".work"
 
 
 def main() -> None:
     """Parse the step and run it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("step", choices=sorted(STEPS))
     parser.add_argument("--data", type=Path, default=ROOT.parent.parent / "shared/data/train")
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--out", type=Path, default=DEFAULT)
-    parser.add_argument("--minutes", type=float, default=50.0, help="stop the encoder after this long")
+    parser.add_argument(
+        "--minutes", type=float, default=50.0, help="stop the encoder after this long"
+    )
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1.5e-4)

@@ -48,12 +48,17 @@ def passages(row: Row, rows: list[Row], rng: random.Random, *, same: bool) -> st
         if len(found) == wanted:
             break
     mark = rng.choice(("[{}] ", "Document {}: ", "- ", "", "<doc id={}> "))
-    return rng.choice(("\n", "\n\n")).join(mark.format(i + 1) + text for i, text in enumerate(found))
+    return rng.choice(("\n", "\n\n")).join(
+        mark.format(i + 1) + text for i, text in enumerate(found)
+    )
 
 
 def surround(row: Row, rows: list[Row], rng: random.Random, *, whole: bool = False) -> str:
-    """Put the text behind a system prompt or beside documents; unless `whole`, some are cut short."""
-    draw, gap = rng.random(), rng.choice(("\n\n", "\n", " ", "\n\nQuestion: ", "\n\nUser: ", "\nQ: "))
+    """Put the text behind a system prompt or beside documents; cut some unless `whole`."""
+    draw, gap = (
+        rng.random(),
+        rng.choice(("\n\n", "\n", " ", "\n\nQuestion: ", "\n\nUser: ", "\nQ: ")),
+    )
     if draw < 0.45:
         count = 1 if rng.random() < 0.8 else 2
         text = " ".join(rng.sample(contexts(), count)) + gap + row.text

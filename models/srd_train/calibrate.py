@@ -71,11 +71,13 @@ def run(source: Path, work: Path, out: Path, log: Log) -> None:
         },
     }
     manifest |= domain(model, data.part(data.split(data.load_domain(source)), "dev"), log)
-    rule, threshold = jailbreak(model, data.part(data.split(data.load_jailbreak(source)), "dev"), log)
+    rule, threshold = jailbreak(
+        model, data.part(data.split(data.load_jailbreak(source)), "dev"), log
+    )
     manifest["calibration"]["jailbreak"] = rule
     manifest["thresholds"] = {"jailbreak": threshold, "pii": 0.5}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    log(f"manifest written: {json.dumps({k: manifest[k] for k in ('combine', 'calibration', 'first_stage', 'thresholds')})}")
+    log(f"manifest: {json.dumps({k: v for k, v in manifest.items() if k != 'labels'})}")
 
 
 def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
@@ -109,7 +111,9 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
     }
 
 
-def first_confidence(linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, weight: np.ndarray, log: Log) -> float:
+def first_confidence(
+    linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, weight: np.ndarray, log: Log
+) -> float:
     """Return the lowest confidence from which answering alone costs at most LOSS_ALLOWED."""
     sure = np.exp(log_softmax(linear)).max(1)
     full = mixed.argmax(1) == wanted
@@ -121,7 +125,8 @@ def first_confidence(linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, 
         if lost > LOSS_ALLOWED:
             break
         chosen = float(confidence)
-        log(f"  first stage from {confidence}: answers {float((answered * weight).sum()):.3f}, loses {lost:.4f}")
+        share = float((answered * weight).sum())
+        log(f"  first stage from {confidence}: answers {share:.3f}, loses {lost:.4f}")
     return chosen
 
 
@@ -133,8 +138,12 @@ def jailbreak(model: Model, rows: list[Row], log: Log) -> tuple[dict[str, float]
     wanted = np.array([row.jailbreak for row in rows])
     fitted = LogisticRegression(C=10.0, random_state=SEED).fit(difference[:, None], wanted)
     slope = max(float(fitted.coef_[0, 0]), 1e-3)
-    rule = {"temperature": round(1 / slope, 4), "bias": round(float(fitted.intercept_[0]) / slope, 4)}
+    rule = {
+        "temperature": round(1 / slope, 4),
+        "bias": round(float(fitted.intercept_[0]) / slope, 4),
+    }
     risk = 1 / (1 + np.exp(-(difference + rule["bias"]) / rule["temperature"]))
     threshold = float(np.quantile(risk[wanted == 0], 1 - FALSE_ALARMS))
-    log(f"  jailbreak {rule}, threshold {threshold:.3f}, recall {(risk[wanted == 1] >= threshold).mean():.3f}")
+    recall = float((risk[wanted == 1] >= threshold).mean())
+    log(f"  jailbreak {rule}, threshold {threshold:.3f}, recall {recall:.3f}")
     return rule, round(min(max(threshold, 0.5), 0.95), 3)

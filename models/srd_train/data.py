@@ -79,7 +79,9 @@ def load_pii(data: Path) -> list[Row]:
     """Read every row that carries spans, in our vocabulary; overlapping spans keep the longer."""
     rows = []
     for raw in read_jsonl(data / "pii_spans.jsonl.gz"):
-        spans = [(s["start"], s["end"], PII_RENAMED.get(s["label"], s["label"])) for s in raw["spans"]]
+        spans = [
+            (s["start"], s["end"], PII_RENAMED.get(s["label"], s["label"])) for s in raw["spans"]
+        ]
         rows.append(Row(raw["text"], raw["source"], spans=_disjoint(spans)))
     return rows + _own("pii")
 

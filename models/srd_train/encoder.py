@@ -83,7 +83,9 @@ def inputs(sequences: list[list[int]]) -> tuple[Tensor, Tensor]:
     return ids, (ids != 0).long()
 
 
-def bio_labels(text: str, spans: tuple[tuple[int, int, str], ...], offsets: list[tuple[int, int]]) -> list[int]:
+def bio_labels(
+    text: str, spans: tuple[tuple[int, int, str], ...], offsets: list[tuple[int, int]]
+) -> list[int]:
     """Return one BIO label per token; tokens without characters are ignored by the loss."""
     labels = []
     for start, end in offsets:
@@ -126,8 +128,16 @@ class Trainer:
         names = {id(p) for p in self.net.encoder.parameters()}
         heads = [p for p in self.net.parameters() if id(p) not in names]
         groups = [
-            {"params": [p for p in encoder if p.ndim > 1], "peak": self.plan.lr, "weight_decay": 0.01},
-            {"params": [p for p in encoder if p.ndim < 2], "peak": self.plan.lr, "weight_decay": 0.0},
+            {
+                "params": [p for p in encoder if p.ndim > 1],
+                "peak": self.plan.lr,
+                "weight_decay": 0.01,
+            },
+            {
+                "params": [p for p in encoder if p.ndim < 2],
+                "peak": self.plan.lr,
+                "weight_decay": 0.0,
+            },
             {"params": heads, "peak": self.plan.head_lr, "weight_decay": 0.01},
         ]
         return torch.optim.AdamW(groups, lr=self.plan.lr, betas=(0.9, 0.98))
@@ -155,11 +165,10 @@ class Trainer:
                 if step % 50 == 0:
                     shown = " ".join(f"{k}={v:.3f}" for k, v in sorted(self.losses.items()))
                     self.log(f"epoch {epoch} {index + 1}/{len(batches)} {shown}")
-                    if step % 200 == 0:
-                        X
+                if step % 100 == 0:
+                    self._save(checkpoint)
             epoch += 1
-            net.save(self.net, checkpoint, self.fine)
-        return self.net.eval()
+            self._save(checkpoint)
 
     def _set_lr(self, progress: float, step: int) -> None:
         warm = min(1.0, (step + 1) / 60)
@@ -172,7 +181,10 @@ class Trainer:
         for row in self.sets.domain:
             copies = int(row.weight) + (self.random.random() < row.weight % 1)
             rows += [row] * copies
-        texts = [augment.domain(row, rows, self.random) if self.plan.augment else row.text for row in rows]
+        texts = [
+            augment.domain(row, rows, self.random) if self.plan.augment else row.text
+            for row in rows
+        ]
         pairs = list(zip(rows, (e.ids for e in self.tokenizer.encode_batch(texts)), strict=True))
         self.random.shuffle(pairs)
         batches = []
@@ -180,7 +192,9 @@ class Trainer:
             pool = sorted(pairs[begin : begin + 1024], key=lambda pair: len(pair[1]))
             batch: list[tuple[Row, list[int]]] = []
             for pair in pool:
-                if batch and (len(batch) + 1) * len(pair[1]) > self.plan.batch_tokens or len(batch) >= 48:
+                if (batch and (len(batch) + 1) * len(pair[1]) > self.plan.batch_tokens) or len(
+                    batch
+                ) >= 48:
                     batches.append(batch)
                     batch = []
                 batch.append(pair)
@@ -205,7 +219,9 @@ class Trainer:
         self.steps += 1
         decay = min(self.plan.ema, (1 + self.steps) / (10 + self.steps))
         with torch.no_grad():
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.net.parameters()], 1 - decay)
+            torch._foreach_lerp_(
+                self.average, [p.detach() for p in self.net.parameters()], 1 - decay
+            )
 
     def _save(self, checkpoint: Path) -> None:
         """Save the running average of the weights: it generalises better than the last step."""
@@ -225,7 +241,9 @@ class Trainer:
     def _domain_step(self, batch: list[tuple[Row, list[int]]], *, embed: bool) -> None:
         self.net.train()
         ids, mask = (t.to(self.device) for t in inputs([tokens for _, tokens in batch]))
-        wanted = torch.tensor([DOMAINS.index(row.domain or "") for row, _ in batch], device=self.device)
+        wanted = torch.tensor(
+            [DOMAINS.index(row.domain or "") for row, _ in batch], device=self.device
+        )
         fine = torch.tensor(
             [self.fine_id.get(row.fine or "", _IGNORED) for row, _ in batch], device=self.device
         )
@@ -236,21 +254,29 @@ class Trainer:
             loss = self._domain_loss(batch, logits, wanted)
             self._note("domain", loss)
             if bool((fine != _IGNORED).any()):
-                extra = functional.cross_entropy(self.net.fine(features).float(), fine, ignore_index=_IGNORED)
+                extra = functional.cross_entropy(
+                    self.net.fine(features).float(), fine, ignore_index=_IGNORED
+                )
                 self._note("fine", extra)
                 loss = loss + 0.3 * extra
             if embed:
                 loss = loss + self._embedding_loss(ids, mask, hidden)
         self._update(loss)
 
-    def _domain_loss(self, batch: list[tuple[Row, list[int]]], logits: Tensor, wanted: Tensor) -> Tensor:
+    def _domain_loss(
+        self, batch: list[tuple[Row, list[int]]], logits: Tensor, wanted: Tensor
+    ) -> Tensor:
         hard = functional.cross_entropy(logits, wanted, label_smoothing=self.plan.smoothing)
         taught = [row.meta.get("teacher") for row, _ in batch]
         known = [i for i, value in enumerate(taught) if value is not None]
         if not known:
             return hard
-        target = torch.tensor(np.stack([taught[i] for i in known]), dtype=torch.float32, device=self.device)
-        soft = functional.kl_div(functional.log_softmax(logits[known], -1), target, reduction="batchmean")
+        target = torch.tensor(
+            np.stack([taught[i] for i in known]), dtype=torch.float32, device=self.device
+        )
+        soft = functional.kl_div(
+            functional.log_softmax(logits[known], -1), target, reduction="batchmean"
+        )
         return 0.5 * hard + 0.5 * soft * (len(known) / len(batch))
 
     def _embedding_loss(self, ids: Tensor, mask: Tensor, hidden: Tensor) -> Tensor:
@@ -265,8 +291,15 @@ class Trainer:
 
     def _jailbreak_step(self, rows: list[Row]) -> None:
         self.net.train()
-        texts = [augment.jailbreak(row, self.sets.jailbreak, self.random) if self.plan.augment else row.text for row in rows]
-        ids, mask = (t.to(self.device) for t in inputs([e.ids for e in self.tokenizer.encode_batch(texts)]))
+        texts = [
+            augment.jailbreak(row, self.sets.jailbreak, self.random)
+            if self.plan.augment
+            else row.text
+            for row in rows
+        ]
+        ids, mask = (
+            t.to(self.device) for t in inputs([e.ids for e in self.tokenizer.encode_batch(texts)])
+        )
         wanted = torch.tensor([row.jailbreak for row in rows], device=self.device)
         with self._autocast():
             logits = self.net.jailbreak(self.net.hidden(ids, mask), mask).float()
@@ -276,14 +309,22 @@ class Trainer:
 
     def _pii_step(self, rows: list[Row]) -> None:
         self.net.train()
-        rows = [augment.pii(row, self.sets.pii, self.random) if self.plan.augment else row for row in rows]
+        rows = [
+            augment.pii(row, self.sets.pii, self.random) if self.plan.augment else row
+            for row in rows
+        ]
         encoded = self.tokenizer.encode_batch([row.text for row in rows])
         ids, mask = (t.to(self.device) for t in inputs([e.ids for e in encoded]))
-        labels = [bio_labels(row.text, row.spans or (), e.offsets) for row, e in zip(rows, encoded, strict=True)]
+        labels = [
+            bio_labels(row.text, row.spans or (), e.offsets)
+            for row, e in zip(rows, encoded, strict=True)
+        ]
         with self._autocast():
             logits = self.net.pii(self.net.hidden(ids, mask)).float()
             loss = functional.cross_entropy(
-                logits.flatten(0, 1), pad(labels, _IGNORED).flatten().to(self.device), ignore_index=_IGNORED
+                logits.flatten(0, 1),
+                pad(labels, _IGNORED).flatten().to(self.device),
+                ignore_index=_IGNORED,
             )
         self._note("pii", loss)
         self._update(loss)

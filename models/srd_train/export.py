@@ -37,10 +37,17 @@ def run(checkpoint: Path, work: Path, out: Path, log: Log) -> None:
     network, _ = net.load(checkpoint)
     plain, small = work / "encoder.fp32.onnx", out / "encoder.int8.onnx"
     to_onnx(network, plain)
-    log(f"{plain.name} {plain.stat().st_size / 1e6:.1f} MB, error {largest_error(network, plain):.1e}")
-    quantize_dynamic(plain, small, per_channel=True, reduce_range=False, weight_type=QuantType.QInt8)
-    log(f"{small.name} {small.stat().st_size / 1e6:.1f} MB, error {largest_error(network, small):.1e}")
+    log(_describe(network, plain))
+    quantize_dynamic(
+        plain, small, per_channel=True, reduce_range=False, weight_type=QuantType.QInt8
+    )
+    log(_describe(network, small))
     write_tokenizer(out)
+
+
+def _describe(network: net.Network, path: Path) -> str:
+    size = path.stat().st_size / 1e6
+    return f"{path.name} {size:.1f} MB, largest error {largest_error(network, path):.1e}"
 
 
 def to_onnx(network: net.Network, path: Path) -> None:
@@ -71,7 +78,9 @@ def largest_error(network: net.Network, path: Path) -> float:
     worst = 0.0
     for text in _SAMPLES:
         ids, mask = inputs([tokenizer(512).encode(text).ids])
-        (graph,) = session.run([OUTPUTS[0]], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+        (graph,) = session.run(
+            [OUTPUTS[0]], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+        )
         with torch.no_grad():
             ours = network.domain(network.hidden(ids, mask), mask).numpy()
         worst = max(worst, float(np.abs(graph - ours).max()))

@@ -1,20 +1,23 @@
 """Fits the first stage: multinomial logistic regression on hashed n-grams, stored as int8 rows.
 
-Why this file exists: `srd.classify.linear` defines the features and reads the table; this file fills
-the table. Nothing else may.
+Why this file exists: `srd.classify.linear` defines the features and reads the table; this file
+fills the table. Nothing else may.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
+from torch.nn import functional
+
+from srd.classify.linear import Hasher, Hashing, LinearStage
 
 from . import data, mixture
 from .common import DOMAINS, SEED, Log
-from srd.classify.linear import Hasher, Hashing, LinearStage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +25,21 @@ if TYPE_CHECKING:
     from .data import Row
 
 HASHING = Hashing(bits=18, char_ngrams=(4,), max_chars=3072, max_char_bytes=1024)
-C = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the first stage is fitted."""
+
+    epochs: int = 8
+    batch: int = 256
+    lr: float = 0.1
+    decay: float = 1e-6
+    hidden: float = 0.3
+    least_weight: float = 0.3
+
+
+PLAN = Plan()
 
 
 def counts(texts: list[str], hashing: Hashing) -> sparse.csr_matrix:
@@ -38,10 +55,10 @@ def counts(texts: list[str], hashing: Hashing) -> sparse.csr_matrix:
 
 
 def squared_idf(matrix: sparse.csr_matrix) -> np.ndarray:
-    """Return the squared smoothed inverse document frequency, zero for buckets seen once or never."""
+    """Return the squared inverse document frequency; zero for buckets seen once or never."""
     seen = np.asarray((matrix > 0).sum(axis=0)).ravel()
     idf = np.log((1 + matrix.shape[0]) / (1 + seen)) + 1
-    # A bucket of a single training text says nothing of the next one; it would only dilute the rest.
+    # A bucket of a single training text says nothing of the next; it would only dilute.
     return np.where(seen > 1, idf**2, 0.0).astype(np.float32)
 
 
@@ -53,7 +70,9 @@ def scale_rows(matrix: sparse.csr_matrix, squared: np.ndarray) -> sparse.csr_mat
     return scaled.astype(np.float32)
 
 
-def quantize(weights: np.ndarray, squared: np.ndarray, bias: np.ndarray, hashing: Hashing) -> LinearStage:
+def quantize(
+    weights: np.ndarray, squared: np.ndarray, bias: np.ndarray, hashing: Hashing
+) -> LinearStage:
     """Pack `weights` [labels, buckets] (idf folded in) and the squares into int8 rows.
 
     The few weights beyond the 99.99th percentile are clipped: they are certain either way, and
@@ -65,20 +84,63 @@ def quantize(weights: np.ndarray, squared: np.ndarray, bias: np.ndarray, hashing
     scale = (limit / 127).astype(np.float32)
     table = np.clip(np.rint(columns / scale), -127, 127).astype(np.int8)
     return LinearStage(
-        hashing=hashing, labels=DOMAINS, table=np.ascontiguousarray(table), scale=scale, bias=bias.astype(np.float32)
+        hashing=hashing,
+        labels=DOMAINS,
+        table=np.ascontiguousarray(table),
+        scale=scale,
+        bias=bias.astype(np.float32),
     )
 
 
-def train(rows: list[Row], hashing: Hashing = HASHING, c: float = C) -> LinearStage:
+def train(rows: list[Row], hashing: Hashing = HASHING, plan: Plan = PLAN) -> LinearStage:
     """Fit on `rows`, each weighted as the encoder's mixture weighs it."""
     matrix = counts([row.text for row in rows], hashing)
     squared = squared_idf(matrix)
     features = scale_rows(matrix, squared)
-    wanted = [DOMAINS.index(row.domain or "") for row in rows]
-    weight = [max(row.weight, 0.3) for row in rows]
-    model = LogisticRegression(C=c, max_iter=30, tol=1e-3, random_state=SEED)
-    model.fit(features, wanted, sample_weight=weight)
-    return quantize(model.coef_ * np.sqrt(squared), squared, model.intercept_, hashing)
+    wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
+    weight = np.array([max(row.weight, plan.least_weight) for row in rows], dtype=np.float32)
+    weights, bias = descend(features, wanted, weight / weight.mean(), plan)
+    return quantize(weights * np.sqrt(squared), squared, bias, hashing)
+
+
+def descend(
+    features: sparse.csr_matrix, wanted: np.ndarray, weight: np.ndarray, plan: Plan
+) -> tuple[np.ndarray, np.ndarray]:
+    """Minimise the weighted cross entropy by Adam; a part of the features is hidden at each step.
+
+    Hiding features makes the model spread its trust over many n-grams, which is what a beginning
+    of a text, or an unseen topic, needs. Returns weights [labels, buckets] and biases.
+    """
+    generator = torch.Generator().manual_seed(SEED)
+    # Only buckets that occur are trained: that is a third of the table.
+    used, columns = np.unique(features.indices, return_inverse=True)
+    table = torch.zeros(len(used), len(DOMAINS), requires_grad=True)
+    bias = torch.zeros(len(DOMAINS), requires_grad=True)
+    optimiser = torch.optim.Adam([table, bias], lr=plan.lr)
+    indices, values = torch.from_numpy(columns), torch.from_numpy(features.data)
+    pointers, labels = torch.from_numpy(features.indptr.astype(np.int64)), torch.from_numpy(wanted)
+    weighed = torch.from_numpy(weight)
+    steps = plan.epochs * -(-len(wanted) // plan.batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(plan.epochs):
+        for chosen in torch.randperm(len(wanted), generator=generator).split(plan.batch):
+            spans = [(int(pointers[i]), int(pointers[i + 1])) for i in chosen]
+            places = torch.cat([torch.arange(begin, end) for begin, end in spans])
+            offsets = torch.tensor([0, *(end - begin for begin, end in spans[:-1])]).cumsum(0)
+            kept = torch.rand(len(places), generator=generator) >= plan.hidden
+            shown = values[places] * kept / (1 - plan.hidden) ** 0.5
+            logits = bias + functional.embedding_bag(
+                indices[places], table, offsets, mode="sum", per_sample_weights=shown
+            )
+            losses = functional.cross_entropy(logits, labels[chosen], reduction="none")
+            loss = (losses * weighed[chosen]).mean() + plan.decay * (table**2).sum()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    weights = np.zeros((len(DOMAINS), features.shape[1]), dtype=np.float32)
+    weights[:, used] = table.detach().numpy().T
+    return weights, bias.detach().numpy()
 
 
 def fit(rows: list[Row], path: Path, log: Log) -> LinearStage:

@@ -19,7 +19,9 @@ def accuracy(scores: np.ndarray, wanted: np.ndarray) -> float:
     return round(float((scores.argmax(1) == wanted).mean()), 4)
 
 
-def classification(probabilities: np.ndarray, wanted: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
+def classification(
+    probabilities: np.ndarray, wanted: np.ndarray, labels: Sequence[str]
+) -> dict[str, Any]:
     """Return accuracy, macro F1, ECE, the reliability table and recall and precision per class."""
     guess, sure = probabilities.argmax(1), probabilities.max(1)
     right = guess == wanted
@@ -35,7 +37,9 @@ def classification(probabilities: np.ndarray, wanted: np.ndarray, labels: Sequen
     return {
         "accuracy": round(float(right.mean()), 4),
         "macro_f1": round(float(np.mean(f1)), 4),
-        "ece": round(sum(abs(r["confidence"] - r["accuracy"]) * r["rows"] for r in table) / len(wanted), 4),
+        "ece": round(
+            sum(abs(r["confidence"] - r["accuracy"]) * r["rows"] for r in table) / len(wanted), 4
+        ),
         "reliability": table,
         "recall": recall,
         "precision": precision,
@@ -62,7 +66,9 @@ def confusions(guess: np.ndarray, wanted: np.ndarray, labels: Sequence[str]) -> 
     return [f"{labels[w]} -> {labels[g]}: {count}" for (w, g), count in pairs.most_common(10)]
 
 
-def at_confidence(first: np.ndarray, full: np.ndarray, wanted: np.ndarray, confidence: float) -> dict[str, float]:
+def at_confidence(
+    first: np.ndarray, full: np.ndarray, wanted: np.ndarray, confidence: float
+) -> dict[str, float]:
     """Return the share that the first stage answers and the accuracy of the cascade."""
     answered = first.max(1) >= confidence
     right = np.where(answered, first.argmax(1), full.argmax(1)) == wanted
@@ -91,7 +97,9 @@ def auc(scores: np.ndarray, wanted: np.ndarray) -> float:
         if same.sum() > 1:
             ranks[same] = ranks[same].mean()
     positives, negatives = int(wanted.sum()), int((1 - wanted).sum())
-    return float((ranks[wanted == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(
+        (ranks[wanted == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives)
+    )
 
 
 def binary(risk: np.ndarray, wanted: np.ndarray, threshold: float) -> dict[str, float]:
@@ -107,7 +115,9 @@ def binary(risk: np.ndarray, wanted: np.ndarray, threshold: float) -> dict[str, 
     }
 
 
-def flagged(sources: list[str], wanted: np.ndarray, hits: np.ndarray) -> Iterator[tuple[str, int, float, int]]:
+def flagged(
+    sources: list[str], wanted: np.ndarray, hits: np.ndarray
+) -> Iterator[tuple[str, int, float, int]]:
     """Yield source, label, share flagged and row count."""
     groups: dict[tuple[str, int], list[bool]] = defaultdict(list)
     for source, label, hit in zip(sources, wanted, hits, strict=True):
@@ -134,25 +144,39 @@ def entities(pairs: list[tuple[list[Span], list[Span]]]) -> dict[str, Any]:
         "f1": round(2 * hit / max(said + real_count, 1), 4),
         "overlap_recall": round(near / max(real_count, 1), 4),
         "spans": real_count,
-        "f1_by_type": {k: [round(2 * h / max(s + r, 1), 3), r] for k, (h, s, r) in sorted(per.items())},
+        "f1_by_type": {
+            k: [round(2 * h / max(s + r, 1), 3), r] for k, (h, s, r) in sorted(per.items())
+        },
     }
 
 
 def similarity(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """Return mean cosine, Pearson and Spearman correlation of pairwise similarities, top-1 overlap."""
+    """Return mean cosine, correlations of pairwise similarities, and top-1 overlap."""
     upper = np.triu_indices(len(ours), 1)
     a, b = ours @ ours.T, theirs @ theirs.T
-    rank = lambda v: np.argsort(np.argsort(v))  # noqa: E731
     near_a, near_b = (m - 2 * np.eye(len(m)) for m in (a, b))
     return {
         "cosine": round(float((ours * theirs).sum(1).mean()), 4),
         "pearson": round(float(np.corrcoef(a[upper], b[upper])[0, 1]), 4),
-        "spearman": round(float(np.corrcoef(rank(a[upper]), rank(b[upper]))[0, 1]), 4),
+        "spearman": round(float(np.corrcoef(_ranks(a[upper]), _ranks(b[upper]))[0, 1]), 4),
         "same_nearest": round(float((near_a.argmax(1) == near_b.argmax(1)).mean()), 4),
     }
 
 
+def _ranks(values: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(values))
+
+
 def brief(result: dict[str, Any]) -> str:
     """Return one line of a domain result."""
-    keys = ("rows", "accuracy", "encoder_accuracy", "linear_accuracy", "macro_f1", "ece", "by_tokens", "at_threshold")
+    keys = (
+        "rows",
+        "accuracy",
+        "encoder_accuracy",
+        "linear_accuracy",
+        "macro_f1",
+        "ece",
+        "by_tokens",
+        "at_threshold",
+    )
     return ", ".join(f"{key} {result[key]}" for key in keys)

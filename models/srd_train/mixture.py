@@ -1,7 +1,7 @@
 """How often each row is seen per epoch.
 
-Why this file exists: MMLU-Pro questions and our own chat prompts look like traffic; the large public
-sets are there for breadth and must not drown them.
+Why this file exists: MMLU-Pro questions and our own chat prompts look like traffic; the large
+public sets are there for breadth and must not drown them.
 """
 
 from __future__ import annotations

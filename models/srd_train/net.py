@@ -52,7 +52,9 @@ class AttentionPool(nn.Module):
 class TextHead(nn.Module):
     """Mean and attention pooling, one hidden layer, logits."""
 
-    def __init__(self, labels: int, *, pools: int = 2, width: int = 384, dropout: float = 0.1) -> None:
+    def __init__(
+        self, labels: int, *, pools: int = 2, width: int = 384, dropout: float = 0.1
+    ) -> None:
         super().__init__()
         self.pool = AttentionPool(pools)
         self.hidden = nn.Linear(HIDDEN * (pools + 1), width)
@@ -68,7 +70,7 @@ class TextHead(nn.Module):
 
 
 class Network(nn.Module):
-    """Encoder and heads. `fine` names the sub-subjects of an auxiliary head that is not exported."""
+    """Encoder and heads. `fine` counts the sub-subjects of an auxiliary head, not exported."""
 
     def __init__(self, fine: int) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 
 mpl.use("Agg")
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 def draw(results: dict[str, Any], out: Path) -> None:
     """Write reliability.png, tokens.png and cascade.png."""
     domain = results["domain"]
-    _figure(out / "reliability.png", "confidence", "accuracy", lambda axes: _reliability(axes, domain))
+    _figure(
+        out / "reliability.png", "confidence", "accuracy", lambda axes: _reliability(axes, domain)
+    )
     _figure(out / "tokens.png", "tokens read", "accuracy", lambda axes: _tokens(axes, domain))
-    _figure(out / "cascade.png", "share answered by the first stage", "points lost", lambda axes: _cascade(axes, domain))
+    _figure(
+        out / "cascade.png",
+        "share answered by the first stage",
+        "points lost",
+        lambda axes: _cascade(axes, domain),
+    )
 
 
 def _figure(path: Path, x: str, y: str, fill: Any) -> None:
@@ -37,7 +44,13 @@ def _reliability(axes: Any, domain: dict[str, Any]) -> None:
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     for name in ("mmlu-pro", "prompts", "long"):
         table = [row for row in domain[name]["reliability"] if row["rows"] >= 5]
-        axes.plot([r["confidence"] for r in table], [r["accuracy"] for r in table], marker="o", markersize=3, label=name)
+        axes.plot(
+            [r["confidence"] for r in table],
+            [r["accuracy"] for r in table],
+            marker="o",
+            markersize=3,
+            label=name,
+        )
 
 
 def _tokens(axes: Any, domain: dict[str, Any]) -> None:
@@ -51,6 +64,8 @@ def _tokens(axes: Any, domain: dict[str, Any]) -> None:
 def _cascade(axes: Any, domain: dict[str, Any]) -> None:
     for name, result in domain.items():
         curve = result["cascade"]
-        axes.plot([r["answered"] for r in curve], [100 * r["lost"] for r in curve], marker=".", label=name)
+        axes.plot(
+            [r["answered"] for r in curve], [100 * r["lost"] for r in curve], marker=".", label=name
+        )
     axes.axhline(0.3, color="grey", linewidth=0.8)
     axes.set_ylim(-1, 4)

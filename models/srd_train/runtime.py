@@ -13,8 +13,9 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from . import common  # noqa: F401 - puts the repository on the path
 from srd.classify.linear import LinearStage
+
+from . import common
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,9 @@ class Graph:
         settings.intra_op_num_threads = threads
         settings.inter_op_num_threads = 1
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self.session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(
+            str(path), settings, providers=["CPUExecutionProvider"]
+        )
         self.tokenizer = Tokenizer.from_file(str(tokenizer))
 
     def encode(self, text: str, window: int) -> Any:
@@ -64,9 +67,13 @@ class Model:
     def __init__(self, folder: Path, *, encoder: Path | None = None, threads: int = 1) -> None:
         self.folder = folder
         self.linear = LinearStage.load(folder / "linear.npz")
-        self.graph = Graph(encoder or folder / "encoder.int8.onnx", folder / "tokenizer.json", threads)
+        self.graph = Graph(
+            encoder or folder / "encoder.int8.onnx", folder / "tokenizer.json", threads
+        )
         manifest = folder / "manifest.json"
-        self.manifest: dict[str, Any] = json.loads(manifest.read_text()) if manifest.exists() else {}
+        self.manifest: dict[str, Any] = (
+            json.loads(manifest.read_text()) if manifest.exists() else {}
+        )
 
     def linear_log(self, texts: Sequence[str], window: int | None = None) -> np.ndarray:
         """Return the linear stage's log probabilities at temperature 1."""
@@ -75,7 +82,9 @@ class Model:
 
     def domain_log(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
         """Return the encoder's log probabilities at temperature 1."""
-        rows = [self.graph.run(self.graph.encode(t, window).ids, ["domain_logits"])[0] for t in texts]
+        rows = [
+            self.graph.run(self.graph.encode(t, window).ids, ["domain_logits"])[0] for t in texts
+        ]
         return log_softmax(np.stack(rows))
 
     def mix(self, encoder: np.ndarray, linear: np.ndarray, window: int) -> np.ndarray:
@@ -111,11 +120,17 @@ class Model:
         encoding = self.graph.encode(text, window)
         (logits,) = self.graph.run(encoding.ids, ["pii_logits"])
         threshold = self.manifest.get("thresholds", {}).get("pii", 0.5)
-        return [s for s in spans(text, np.exp(log_softmax(logits)), encoding.offsets) if s[3] >= threshold]
+        return [
+            s
+            for s in spans(text, np.exp(log_softmax(logits)), encoding.offsets)
+            if s[3] >= threshold
+        ]
 
     def embed(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
         """Return normalised embeddings."""
-        return np.stack([self.graph.run(self.graph.encode(t, window).ids, ["embedding"])[0] for t in texts])
+        return np.stack(
+            [self.graph.run(self.graph.encode(t, window).ids, ["embedding"])[0] for t in texts]
+        )
 
 
 def pieces(ids: list[int], window: int, overlap: int = 50) -> list[list[int]]:
@@ -129,7 +144,9 @@ def pieces(ids: list[int], window: int, overlap: int = 50) -> list[list[int]]:
     return [[first, *body[start : start + room], last] for start in starts]
 
 
-def spans(text: str, probabilities: np.ndarray, offsets: list[tuple[int, int]]) -> list[tuple[int, int, str, float]]:
+def spans(
+    text: str, probabilities: np.ndarray, offsets: list[tuple[int, int]]
+) -> list[tuple[int, int, str, float]]:
     """Merge BIO labels to character spans; the confidence is the mean over the tokens."""
     found: list[list[Any]] = []
     previous_end = -1

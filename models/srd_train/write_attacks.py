@@ -1,7 +1,7 @@
 """Writes models/data/jailbreak_own.jsonl.gz: attacks, and benign prompts that look like attacks.
 
-Why this file exists: the public attacks are few and of one style. The frames were written by hand; a
-frame belongs to one split with all of its prompts, so test frames are new to the model. The goals
+Why this file exists: the public attacks are few and of one style. The frames were written by hand;
+a frame belongs to one split with all of its prompts, so test frames are new to the model. The goals
 name harms, and nothing here says how to do them.
 """
 
@@ -74,7 +74,9 @@ def lookalikes(rng: random.Random) -> Iterator[dict[str, Any]]:
     for frame in seeds["roleplay"]:
         for role in items(seeds["r"]):
             task = rng.choice(seeds["task"])
-            yield _row(vary(frame.replace("{r}", role).replace("{task}", task), rng), 0, frame, "roleplay")
+            yield _row(
+                vary(frame.replace("{r}", role).replace("{task}", task), rng), 0, frame, "roleplay"
+            )
 
 
 def _row(text: str, label: int, group: str, kind: str) -> dict[str, Any]:

@@ -20,10 +20,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SLOT = re.compile(r"\{([A-Z_]+)\}")
-_MONTHS = "January February March April May June July August September October November December".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-LEADS = ("", "", "", "", "Hi, ", "Hello! ", "Please help. ", "Quick note: ", "fyi ", "Here is the text: ")
-TAILS = ("", "", "", "", " Thanks!", " What should I do next?", " Please keep it confidential.", " Reply soon.")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+LEADS = (
+    "",
+    "",
+    "",
+    "",
+    "Hi, ",
+    "Hello! ",
+    "Please help. ",
+    "Quick note: ",
+    "fyi ",
+    "Here is the text: ",
+)
+TAILS = (
+    "",
+    "",
+    "",
+    "",
+    " Thanks!",
+    " What should I do next?",
+    " Please keep it confidential.",
+    " Reply soon.",
+)
 
 
 class Values:
@@ -31,7 +64,11 @@ class Values:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.lists = {name: items(lines) for name, lines in sections("pii.txt").items() if name not in ("template", "clean")}
+        self.lists = {
+            name: items(lines)
+            for name, lines in sections("pii.txt").items()
+            if name not in ("template", "clean")
+        }
 
     def make(self, kind: str) -> str:
         """Return a value of a PII type, or of FIRST or LAST (parts of a person's name)."""
@@ -71,23 +108,41 @@ class Values:
 
     def _street_address(self) -> str:
         number, street = self.rng.randint(1, 9900), self._pick("street")
-        forms = (f"{number} {street}", f"{number} {street}, Apt {self.rng.randint(1, 60)}", f"{street} {number % 200}")
+        forms = (
+            f"{number} {street}",
+            f"{number} {street}, Apt {self.rng.randint(1, 60)}",
+            f"{street} {number % 200}",
+        )
         return self.rng.choice((forms[0], *forms))
 
     def _zip_code(self) -> str:
-        return self.rng.choice((self._digits(5), self._digits(5), f"{self._digits(5)}-{self._digits(4)}"))
+        return self.rng.choice(
+            (self._digits(5), self._digits(5), f"{self._digits(5)}-{self._digits(4)}")
+        )
 
     def _email_address(self) -> str:
         first, last = self._pick("first").lower(), re.sub(r"\W", "", self._pick("last").lower())
-        name = self.rng.choice((f"{first}.{last}", f"{first}{last}", f"{first[0]}{last}", f"{first}_{self._digits(2)}"))
-        return f"{name}@{self.rng.choice(('gmail.com', 'outlook.com', 'mail.org', 'corp.io', self._pick('domain').removeprefix('www.')))}"
+        name = self.rng.choice(
+            (f"{first}.{last}", f"{first}{last}", f"{first[0]}{last}", f"{first}_{self._digits(2)}")
+        )
+        shop = self._pick("domain").removeprefix("www.")
+        return (
+            f"{name}@{self.rng.choice(('gmail.com', 'outlook.com', 'mail.org', 'corp.io', shop))}"
+        )
 
     def _phone_number(self) -> str:
-        d = self._digits
-        return self.rng.choice((
-            f"({d(3)}) {d(3)}-{d(4)}", f"{d(3)}-{d(3)}-{d(4)}", f"+1 {d(3)} {d(3)} {d(4)}", f"+44 20 {d(4)} {d(4)}",
-            f"+47 {d(3)} {d(2)} {d(3)}", f"0{d(3)} {d(7)}", f"+49 {d(3)} {d(7)}", d(10), f"{d(3)}.{d(3)}.{d(4)}",
-        ))  # fmt: skip
+        forms = (
+            "(###) ###-####",
+            "###-###-####",
+            "+1 ### ### ####",
+            "+44 20 #### ####",
+            "+47 ### ## ###",
+            "0### #######",
+            "+49 ### #######",
+            "##########",
+            "###.###.####",
+        )
+        return re.sub("#", lambda _: self._digits(1), self.rng.choice(forms))
 
     def _credit_card(self) -> str:
         head = self.rng.choice(("4", "51", "55", "37", "6011"))
@@ -100,18 +155,30 @@ class Values:
         return number
 
     def _iban_code(self) -> str:
-        country, length = self.rng.choice((("DE", 18), ("NO", 11), ("FR", 23), ("ES", 20), ("NL", 14), ("CH", 17)))
+        country, length = self.rng.choice(
+            (("DE", 18), ("NO", 11), ("FR", 23), ("ES", 20), ("NL", 14), ("CH", 17))
+        )
         body = self._digits(length) if country != "NL" else f"ABNA{self._digits(10)}"
         value = int("".join(str(int(c, 36)) for c in body + country + "00"))
         code = f"{country}{98 - value % 97:02d}{body}"
-        return " ".join(code[i : i + 4] for i in range(0, len(code), 4)) if self.rng.random() < 0.5 else code
+        return (
+            " ".join(code[i : i + 4] for i in range(0, len(code), 4))
+            if self.rng.random() < 0.5
+            else code
+        )
 
     def _us_ssn(self) -> str:
         area = self.rng.choice([n for n in range(1, 900) if n != 666])
         return f"{area:03d}-{self.rng.randint(1, 99):02d}-{self.rng.randint(1, 9999):04d}"
 
     def _us_driver_license(self) -> str:
-        return self.rng.choice((f"{self.rng.choice(string.ascii_uppercase)}{self._digits(7)}", self._digits(9), f"{self.rng.choice(string.ascii_uppercase)}{self._digits(12)}"))
+        return self.rng.choice(
+            (
+                f"{self.rng.choice(string.ascii_uppercase)}{self._digits(7)}",
+                self._digits(9),
+                f"{self.rng.choice(string.ascii_uppercase)}{self._digits(12)}",
+            )
+        )
 
     def _ip_address(self) -> str:
         if self.rng.random() < 0.15:
@@ -122,12 +189,24 @@ class Values:
         return str(self.rng.randint(3, 97))
 
     def _date_time(self) -> str:
-        day, month, year = self.rng.randint(1, 28), self.rng.choice(_MONTHS), self.rng.randint(1940, 2026)
+        day, month, year = (
+            self.rng.randint(1, 28),
+            self.rng.choice(_MONTHS),
+            self.rng.randint(1940, 2026),
+        )
         number = _MONTHS.index(month) + 1
-        return self.rng.choice((
-            f"{day} {month} {year}", f"{month} {day}, {year}", f"{number:02d}/{day:02d}/{year}", f"{year}-{number:02d}-{day:02d}",
-            f"{number:02d}/{year % 100:02d}", f"{month} {day}", self.rng.choice(_DAYS), f"{self.rng.randint(1, 12)} pm", f"{day}.{number}.{year}",
-        ))  # fmt: skip
+        forms = (
+            f"{day} {month} {year}",
+            f"{month} {day}, {year}",
+            f"{number:02d}/{day:02d}/{year}",
+            f"{year}-{number:02d}-{day:02d}",
+            f"{number:02d}/{year % 100:02d}",
+            f"{month} {day}",
+            self.rng.choice(_DAYS),
+            f"{self.rng.randint(1, 12)} pm",
+            f"{day}.{number}.{year}",
+        )
+        return self.rng.choice(forms)
 
 
 def luhn_digit(body: str) -> int:
@@ -146,7 +225,9 @@ def fill(template: str, values: Values) -> tuple[str, list[list[Any]]]:
     for slot in _SLOT.finditer(template):
         text += template[position : slot.start()]
         value, kind = values.make(slot[1]), slot[1]
-        spans.append([len(text), len(text) + len(value), "PERSON" if kind in ("FIRST", "LAST") else kind])
+        spans.append(
+            [len(text), len(text) + len(value), "PERSON" if kind in ("FIRST", "LAST") else kind]
+        )
         text += value
         position = slot.end()
     text += template[position:]
@@ -163,11 +244,21 @@ def rows(rng: random.Random) -> Iterator[dict[str, Any]]:
             lead, tail = rng.choice(LEADS), rng.choice(TAILS)
             text, spans = fill(template, values)
             moved = [[s + len(lead), e + len(lead), kind] for s, e, kind in spans]
-            yield {"text": lead + text + tail, "spans": moved, "group": f"template:{template}", "source": "own-pii"}
+            yield {
+                "text": lead + text + tail,
+                "spans": moved,
+                "group": f"template:{template}",
+                "source": "own-pii",
+            }
     for sentence in seeds["clean"]:
         for _ in range(2):
             text = rng.choice(LEADS) + sentence + rng.choice(TAILS)
-            yield {"text": text, "spans": [], "group": f"template:{sentence}", "source": "own-clean"}
+            yield {
+                "text": text,
+                "spans": [],
+                "group": f"template:{sentence}",
+                "source": "own-clean",
+            }
 
 
 def run() -> int:

@@ -1,8 +1,8 @@
 """Writes models/data/domain_own.jsonl.gz from the seeds: topics times frames, and whole prompts.
 
-Why this file exists: public question sets hold exam questions; people write to a chat assistant. The
-seeds were written by hand, topic by topic, and this file only combines them. A topic belongs to one
-split with all of its prompts, and the held-back whole prompts are never trained on.
+Why this file exists: public question sets hold exam questions; people write to a chat assistant.
+The seeds were written by hand, topic by topic, and this file only combines them. A topic belongs
+to one split with all of its prompts, and the held-back whole prompts are never trained on.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def sections(name: str) -> dict[str, list[str]]:
 
 def topics() -> dict[str, list[str]]:
     """Return the topics of each domain."""
-    return {k: [t.strip() for line in v for t in line.split(";") if t.strip()] for k, v in sections("topics.txt").items()}
+    return {
+        k: [t.strip() for line in v for t in line.split(";") if t.strip()]
+        for k, v in sections("topics.txt").items()
+    }
 
 
 def dress(core: str, frames: dict[str, list[str]], rng: random.Random) -> str:
@@ -55,7 +58,12 @@ def from_topics(rng: random.Random) -> Iterator[dict[str, Any]]:
             for core in rng.sample(cores, PER_TOPIC):
                 partner = rng.choice([other for other in names if other != name])
                 text = dress(core.format(t=name, u=partner), frames, rng)
-                yield {"text": text, "domain": domain, "group": f"topic:{name}", "source": "own-topic"}
+                yield {
+                    "text": text,
+                    "domain": domain,
+                    "group": f"topic:{name}",
+                    "source": "own-topic",
+                }
 
 
 def whole(name: str, split: str | None) -> Iterator[dict[str, Any]]:

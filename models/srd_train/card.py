@@ -105,6 +105,7 @@ def _domain(results: dict[str, Any]) -> str:
 def _other(results: dict[str, Any]) -> str:
     attacks, pii, near = results["jailbreak"], results["pii"], results["embedding"]
     names = ("all", "public", "own")
+    figures = ("spans", "precision", "recall", "f1", "overlap_recall")
     keys = ("attacks", "benign", "auc", "recall_at_1pct_fp", "recall", "false_positives")
     flagged = "; ".join(
         f"{k} {v[0]:.2f} of {v[1]}" for k, v in attacks["flagged_by_source"].items()
@@ -118,23 +119,16 @@ def _other(results: dict[str, Any]) -> str:
     parts = [
         "## Jailbreak",
         _table(
-            "set | attacks | benign | AUC | recall at 1 % false positives | recall | false positives",
+            "set | attacks | benign | AUC | recall at 1 % false positives | recall "
+            "| false positives",
             [[name, *(attacks[name][key] for key in keys)] for name in names],
         ),
-        f"The last two columns are at the shipped threshold {attacks['threshold']}. Flagged there: {flagged}.",
+        f"The last two columns are at the shipped threshold {attacks['threshold']}. "
+        f"Flagged there: {flagged}.",
         "## PII (token head alone, without the rules)",
         _table(
             "set | spans | precision | recall | F1 | recall of overlaps",
-            [
-                [
-                    name,
-                    *(
-                        pii[name][k]
-                        for k in ("spans", "precision", "recall", "f1", "overlap_recall")
-                    ),
-                ]
-                for name in names
-            ],
+            [[name, *(pii[name][key] for key in figures)] for name in names],
         ),
         f"Share of clean texts without any hit: {free}.",
         "## Embedding",

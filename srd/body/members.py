@@ -232,7 +232,7 @@ class Members(Context):
         self._action = KEEP
         if not edits.inert:
             self._action = self._others if name is None else self._plan.get(name, self._others)
-            if name in self._plan and name is not None:
+            if name is not None and not self._action.drops:
                 self.inserts.pop(name, None)
             if self._note_all and name not in (None, MODEL) and self._action is not DROP:
                 self.note(name)
@@ -286,6 +286,7 @@ class Members(Context):
     def keep_late(self, edits: Edits) -> None:
         """A member that waited stays, unless that was settled before."""
         self.kept_model = True
+        self.inserts.pop(MODEL, None)
         if self._waiting:
             self.keep(edits)
 

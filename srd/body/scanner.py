@@ -355,7 +355,12 @@ class Scanner:
         return at
 
     def _step_string(self, data: bytes, at: int) -> int:
-        quote = self._strings.find(data, at)
+        try:
+            quote = self._strings.find(data, at)
+        except Invalid as error:  # rule 1: what came before it would have been told in two pieces
+            if self._want is Want.TEXT and error.at > at:
+                self._handler.text(data[at : error.at])
+            raise
         stop = len(data) if quote < 0 else quote
         if not self._quiet:
             if self._want is Want.TEXT:

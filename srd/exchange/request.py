@@ -261,7 +261,7 @@ class RequestHalf:
             return self._refuse(refusal(400, str(bad)))
         except BodyError as bad:
             return self._unreadable(bad, end)
-        # In mode T these bytes leave before whatever the look decides; while holding there are none.
+        # In mode T these bytes leave before whatever the look decides.
         left = self._reply.release(out, end=False) if self._state is State.TAIL else []
         commands = [*left, *self._consider(now)]
         if self._state is State.HOLDING:

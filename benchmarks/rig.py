@@ -133,7 +133,28 @@ class Rig:
         self.directory.cleanup()
 
 
-WORDS = ["derivative", "integral", "matrix", "theorem", "prove", "equation", "polynomial", "function", "limit", "series", "angle", "triangle", "probability", "vector", "prime", "number", "solve", "compute", "value", "root"]
+WORDS = [
+    "derivative",
+    "integral",
+    "matrix",
+    "theorem",
+    "prove",
+    "equation",
+    "polynomial",
+    "function",
+    "limit",
+    "series",
+    "angle",
+    "triangle",
+    "probability",
+    "vector",
+    "prime",
+    "number",
+    "solve",
+    "compute",
+    "value",
+    "root",
+]
 
 
 def prompt(size: int, seed: int) -> str:
@@ -172,7 +193,8 @@ def upload(port: int, data: bytes, rate: float) -> Upload:
         sock.settimeout(120)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         head = (
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\n"
+            "content-type: application/json\r\n"
             f"content-length: {len(data)}\r\nx-backend-echo: body\r\nx-vsr-debug: true\r\n"
             "connection: close\r\n\r\n"
         )

@@ -60,7 +60,8 @@ async def _post(port: int, data: bytes) -> float:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MIB)
     writer.write(
         (
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\n"
+            "content-type: application/json\r\n"
             f"content-length: {len(data)}\r\nconnection: close\r\n\r\n"
         ).encode()
     )
@@ -159,7 +160,8 @@ def table(results: dict[str, object]) -> str:
         "One run, arms interleaved, medians with ranges. *Added*: more than the same Envoy without",
         "a processor in the same round. Memory: peak over the process before the request.",
         "",
-        "| upload | arm | added first byte, ms | added last byte, ms | memory, MiB | CPU, ms | decided |",
+        "| upload | arm | added first byte, ms | added last byte, ms | memory, MiB | CPU, ms "
+        "| decided |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, arms in results["paced"].items():  # type: ignore[attr-defined]

@@ -1,3 +1,3 @@
-"""srd, the semantic router daemon: decides where a request goes while its body is still arriving."""
+"""srd, the semantic router daemon: decides where a request goes while its body arrives."""
 
 __version__ = "0.1.0"

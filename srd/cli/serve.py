@@ -20,8 +20,6 @@ from srd.daemon.app import Daemon, ServeOptions
 from srd.daemon.notify import listen_fds
 
 
-
-
 @click.command()
 @click.option(
     "--config",

@@ -137,7 +137,6 @@ class Daemon:
                 tls=options.tls,
                 reuse_port=not options.sockets and not options.listen.endswith(":0"),
                 max_message_bytes=limits.max_message_bytes,
-                max_concurrent_streams=limits.max_streams,
             ),
         )
         await self.server.start()

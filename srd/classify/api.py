@@ -54,6 +54,15 @@ class Scores:
     window: int = 0  # the window asked for
     stage: str = "encoder"  # "linear" (first stage), "encoder", "cache"
     truncated: bool = False  # jailbreak and pii did not see all of it: the text exceeds the bound
+    #: The most probable domain label (of equals the first by name) and its probability: every
+    #: domain rule asks for it, several times a request.
+    top: tuple[str, float] | None = field(init=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.domain:
+            highest = max(self.domain.values())
+            label = min((name for name, p in self.domain.items() if p == highest), default="")
+            object.__setattr__(self, "top", (label, highest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

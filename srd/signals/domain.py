@@ -42,6 +42,13 @@ def _top(probabilities: Mapping[str, float]) -> tuple[str, float]:
     return min((label for label, p in probabilities.items() if p == highest), default=""), highest
 
 
+def _best(probabilities: Mapping[str, float], labels: frozenset[str]) -> float:
+    """The greatest probability of `labels`; a classifier's labels are mostly lower case already."""
+    if labels <= probabilities.keys():
+        return max((probabilities[label] for label in labels), default=0.0)
+    return max((p for k, p in probabilities.items() if k.lower() in labels), default=0.0)
+
+
 def normalized_entropy(probabilities: Iterable[float]) -> float:
     """Shannon entropy over its maximum: 0 is certain, 1 is uniform."""
     values = list(probabilities)
@@ -68,9 +75,11 @@ class DomainPolicy:
     fallback: str = ""
     mode: Mode = "top"
 
-    def matched(self, probabilities: Mapping[str, float]) -> dict[str, float]:
-        """Lower-cased label -> probability, for labels that count; there is at least one label."""
-        label, confidence = _top(probabilities)
+    def matched(
+        self, probabilities: Mapping[str, float], top: tuple[str, float]
+    ) -> dict[str, float]:
+        """Lower-cased label -> probability, for labels that count; `top` is the greatest."""
+        label, confidence = top
         if self.mode == "entropy":
             if normalized_entropy(probabilities.values()) < SURE_ENTROPY:
                 return {label.lower(): confidence}
@@ -97,14 +106,14 @@ class DomainSignal:
             return UNKNOWN
         if is_blank(self.scope, evidence):
             return FALSE
-        probabilities = evidence.scores.domain if evidence.scores else None
-        if not probabilities:
+        scores = evidence.scores
+        if scores is None or scores.top is None or not scores.domain:
             return UNKNOWN
-        is_sure = max(probabilities.values()) >= self.policy.early_confidence
+        is_sure = scores.top[1] >= self.policy.early_confidence
         if not is_sure and not is_final(self.scope, evidence):
             return UNKNOWN
-        ours = max((p for k, p in probabilities.items() if k.lower() in self.labels), default=0.0)
-        matched = self.policy.matched(probabilities)
+        ours = _best(scores.domain, self.labels)
+        matched = self.policy.matched(scores.domain, scores.top)
         mine = [(p, label) for label, p in matched.items() if label in self.labels]
         if not mine:
             return Reading(Truth.FALSE, 1.0, ours)

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from srd.body.scanner import KEY_LIMIT, Want
+from srd.body.listener import Want
+from srd.body.scanner import KEY_LIMIT
 
 #: Bytes that one undecided edit may hold back.
 LIMIT = 65536

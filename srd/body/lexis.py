@@ -57,6 +57,11 @@ MEMBERS = re.compile(
 MEMBER = re.compile(_WS + _STRING + _WS + rb":" + _WS)
 NEXT_MEMBER = re.compile(rb"," + _WS + _STRING + _WS + rb":" + _WS)
 NEXT_ITEM = re.compile(rb"," + _WS)
+#: A small scalar, whole.
+SCALAR = re.compile(
+    rb'"' + _CHAR + rb"{0,256}+(?:" + _ESCAPE + _CHAR + rb'{0,256}+){0,16}+"|true|false|null|'
+    + _NUMBER
+)  # fmt: skip
 #: A plain message, the most frequent object of all: groups are the role and the raw content.
 MESSAGE = re.compile(
     rb'\{' + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"([a-z]{1,16}+)"' + _WS + rb"," + _WS
@@ -66,6 +71,8 @@ MESSAGE = re.compile(
 DIGITS = re.compile(rb"[0-9]*+")
 #: Below the recorded levels only brackets and strings count; other bytes must at least be JSON's.
 DEEP = re.compile(rb"[-+.,:0-9A-Za-z \t\r\n]*+")
+DEEP_RUN = re.compile(rb"(?:[-+.,:0-9A-Za-z \t\r\n\[\]{}]++|" + _STRING + rb")*+")
+STRINGS = re.compile(_STRING)
 
 _LOOSE_STRING = rb'"[^"\\]{0,256}+(?:\\.[^"\\]{0,256}+){0,32}+"'
 
@@ -78,6 +85,8 @@ def _balanced(levels: int) -> bytes:
     return rb"(?:" + pattern + rb")*+"
 
 
+LOOSE_DEEP_RUN = re.compile(rb'(?s)(?:[^"]++|' + _LOOSE_STRING + rb")*+")
+LOOSE_STRINGS = re.compile(rb"(?s)" + _LOOSE_STRING)
 #: What may be passed over in a value that nobody reads and nobody validates.
 LOOSE_RUN = re.compile(rb"(?s)" + _balanced(3))
 
@@ -111,7 +120,9 @@ def unescape(body: str) -> str:
     Raises ValueError for an escape that JSON does not have.
     """
     text: str = _DECODER.decode(f'"{body}"')
-    return _UNPAIRED.sub("\ufffd", text) if "\\u" in body else text
+    if "\\ud" in body or "\\uD" in body:
+        return _UNPAIRED.sub("\ufffd", text)
+    return text
 
 
 def decode_string(token: bytes) -> str | None:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from srd.body import lexis
 from srd.body.edits import LIMIT, SLACK, Context, Edits, Splice
+from srd.body.listener import Want
 from srd.body.rewrite import Rewrite
-from srd.body.scanner import Want
 
 MODEL = b"model"
 
 _OBJECT, _STRING = b'{"'
 _NUMBER_STARTS = frozenset(b"-0123456789")
-_NUMBER_BYTES = 64
 _SETTLED, _WAITING, _BEGUN = range(3)
 _NOTED = 256
 
@@ -82,7 +81,7 @@ class Set(Action):
 
 @dataclass(slots=True)
 class Cap(Action):
-    """A number above `most` becomes `most`; one of more than 64 bytes counts as above."""
+    """A number above `most` becomes `most`; one that is too long for a token counts as above."""
 
     most: int
     start: int = 0
@@ -95,7 +94,7 @@ class Cap(Action):
 
     def token(self, edits: Edits, raw: bytes | None) -> None:
         edits.hold = None
-        if raw is None or len(raw) > _NUMBER_BYTES or float(raw) > self.most:
+        if raw is None or float(raw) > self.most:
             edits.swallow(self.start, b"%d" % self.most)
 
 
@@ -286,7 +285,6 @@ class Members(Context):
     def keep_late(self, edits: Edits) -> None:
         """A member that waited stays, unless that was settled before."""
         self.kept_model = True
-        self.inserts.pop(MODEL, None)
         if self._waiting:
             self.keep(edits)
 

@@ -65,10 +65,7 @@ class BodyEdits(Edits):
         if self.inert or not self._tail:
             return
         self._tail = False
-        inserts = _inserts(rewrite, self._shape)
-        if self._top.kept_model:
-            inserts.pop(MODEL, None)
-        for name, value in inserts.items():
+        for name, value in _inserts(rewrite, self._shape).items():
             if name not in self._top.seen:
                 self._top.inserts[name] = value
         self.missed_system_prompt = self.missed_system_prompt or rewrite.system_prompt is not None
@@ -77,6 +74,8 @@ class BodyEdits(Edits):
             self._insert_absent(self.closed_at)
 
     def _insert_absent(self, offset: int) -> None:
+        if self._top.kept_model and not self.replaced_model:
+            self._top.inserts.pop(MODEL, None)  # it is null, a number, …: left alone
         if self._shape.system in self._top.inserts:
             self.missed_system_prompt = False
         self._top.insert_last(self, offset, self._top.inserts)

@@ -16,8 +16,8 @@ from types import MappingProxyType
 
 from srd.body import lexis
 from srd.body.lexis import decode_string
+from srd.body.listener import Want
 from srd.body.prompt import Counts, Message, ModelSeen, Prompt
-from srd.body.scanner import Want
 from srd.body.shapes import CALL_PARTS, IMAGE_PARTS, KNOWN_PARAMS, RESULT_PARTS, TEXT_PARTS, Shape
 from srd.body.text import BoundedText, TextDecoder, decode_body
 from srd.signals.base import MessageFacts

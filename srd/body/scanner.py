@@ -4,21 +4,21 @@ Why this file exists: everything that reads or edits a request body needs to kno
 start and end while the bytes are still arriving. The scanner knows the grammar and the offsets; it
 must not know what a prompt, a model or an edit is. It keeps no body bytes beyond one small token.
 
-Rule 1: what a handler hears, and where an error is reported, never depends on how the document was
+Rule 1: what a listener hears, and where an error is reported, never depends on how the document was
 cut into chunks. Rule 2: each byte is looked at a bounded number of times. The quick patterns of
 `lexis` are shortcuts of the slow steps here and must agree with them.
 
 A strict scanner is a validator that agrees with the json module except that NaN and Infinity are
 refused, invalid UTF-8 and unpaired surrogates pass, and below 1024 levels only brackets and strings
-are checked. A loose scanner checks the grammar only where its handler has entered.
+are checked. A loose scanner checks the grammar only where its listener has entered.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Protocol
 
 from srd.body import lexis
+from srd.body.listener import Listener, Want
 from srd.body.number import COMPLETE, Number, next_state
 from srd.body.strings import Finder, Invalid, LooseFinder, StrictFinder
 
@@ -33,8 +33,8 @@ _QUOTE, _COMMA, _COLON = b'",:'
 _OBJECT, _OBJECT_END, _ARRAY, _ARRAY_END = b"{}[]"
 _MINUS = 0x2D
 _SPACES = frozenset(b" \t\r\n")
-_NUMBER_STARTS = frozenset(b"-0123456789")
 _LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
+_DEEP_SPAN = 256
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -47,41 +47,25 @@ class BodyError(Exception):
         self.problem = problem
 
 
-class Want(enum.IntEnum):
-    """What a handler wants of a value that begins."""
+class _Kind(enum.Enum):
+    """What the first byte of a value tells."""
 
-    SKIP = 0  # only its end
-    ENTER = 1  # a container's inside; its end arrives as `close`
-    TEXT = 2  # a string's raw inside, piece by piece
-    TOKEN = 3  # a scalar's raw bytes in one piece, quotes included
+    QUOTE = "string"
+    OPEN = "container"
+    NUMBER = "number"
+    LITERAL = "literal"
+    SPACE = "space"
+    END = "end of an array"
 
 
-class Handler(Protocol):
-    """Who listens. Offsets are absolute; raw bytes are as in the document, escapes included."""
-
-    def key(self, name: bytes | None, start: int) -> None:
-        """A member of the entered object; `name` is unescaped, None when it is too long."""
-
-    def begin(self, kind: int, offset: int) -> Want:
-        """A value begins; `kind` is its first byte."""
-
-    def token(self, raw: bytes | None) -> None:
-        """The TOKEN asked for; None once it is longer than the limit."""
-
-    def shortcut(self, data: bytes, at: int) -> int:
-        """An object begins at data[at]: where it ends, if the handler took it whole; else 0."""
-
-    def text(self, raw: bytes) -> None:
-        """A piece of the TEXT asked for; pieces may end inside an escape or a character."""
-
-    def end(self, offset: int) -> None:
-        """A value that was not entered ended before `offset`."""
-
-    def close(self, offset: int) -> None:
-        """The entered container's closing bracket is at `offset`."""
-
-    def comma(self, offset: int) -> None:
-        """A comma of the entered container."""
+_KINDS = {
+    _QUOTE: _Kind.QUOTE,
+    _ARRAY_END: _Kind.END,
+    **dict.fromkeys(b"{[", _Kind.OPEN),
+    **dict.fromkeys(b"-0123456789", _Kind.NUMBER),
+    **dict.fromkeys(b"tfn", _Kind.LITERAL),
+    **dict.fromkeys(b" \t\r\n", _Kind.SPACE),
+}
 
 
 class _State(enum.IntEnum):
@@ -107,10 +91,10 @@ class Scanner:
     `offset` is the number of bytes scanned before the current piece.
     """
 
-    def __init__(self, handler: Handler, *, strict: bool) -> None:
+    def __init__(self, listener: Listener, *, strict: bool) -> None:
         self.offset = 0
         self.steps = 0  # slow steps taken: what the linearity tests count
-        self._handler = handler
+        self._listener = listener
         self._strict = strict
         self._state = _State.START
         self._prefix = 0  # bytes of the byte order mark seen
@@ -154,7 +138,7 @@ class Scanner:
         return self._state is _State.DONE
 
     def feed(self, data: bytes) -> None:
-        """Scan the next piece. Raises BodyError; the handler has then heard all before it."""
+        """Scan the next piece. Raises BodyError; the listener has then heard all before it."""
         at, size = 0, len(data)
         steps = self._steps
         try:
@@ -190,7 +174,7 @@ class Scanner:
             return self._skip_space(data, at)
         if byte != _OBJECT:
             raise Invalid(at, "not a JSON object")
-        self._handler.begin(byte, self.offset + at)
+        self._listener.begin(byte, self.offset + at)
         self._stack.append(byte)
         self._state = _State.FIRST_KEY
         return at + 1
@@ -209,38 +193,52 @@ class Scanner:
 
     def _step_value(self, data: bytes, at: int) -> int:
         byte = data[at]
-        if byte in _SPACES:
+        kind = _KINDS.get(byte)
+        if kind is _Kind.SPACE:
             return self._skip_space(data, at)
+        if kind is None or (kind is _Kind.END and self._state is not _State.FIRST_VALUE):
+            raise Invalid(at, "expected a value")
+        if kind is _Kind.END:
+            return self._close(at)
         if self._quiet:
             self._want = Want.SKIP
-        elif byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
-            return self._close(at)
-        elif byte == _QUOTE or byte in _NUMBER_STARTS or byte in b"{[tfn":
+        else:
             if byte == _OBJECT:
-                end = self._handler.shortcut(data, at)
+                end = self._listener.shortcut(data, at)
                 if end:
                     self._state = _State.AFTER
                     return end
-            self._want = self._handler.begin(byte, self.offset + at)
-            self._token = bytearray() if self._want is Want.TOKEN else None
-        if byte == _QUOTE:
-            self._state = _State.STRING
-            if self._token is not None:
-                self._token.append(byte)
-            return at + 1
-        if byte in (_OBJECT, _ARRAY):
+            want = self._want = self._listener.begin(byte, self.offset + at)
+            if kind is not _Kind.OPEN:
+                match = lexis.SCALAR.match(data, at)
+                if match:
+                    return self._take_whole(match.group(), match.end(), want)
+            self._token = bytearray() if want is Want.TOKEN else None
+        if kind is _Kind.OPEN:
             return self._open(data, at)
-        if byte in _NUMBER_STARTS:
+        return self._begin_scalar(data, at, kind)
+
+    def _begin_scalar(self, data: bytes, at: int, kind: _Kind) -> int:
+        if kind is _Kind.QUOTE:
+            self._state = _State.STRING
+            return self._take(data, at, at + 1)
+        if kind is _Kind.NUMBER:
             self._state = _State.NUMBER
             self._number = Number.SIGN
-            return at if byte != _MINUS else self._take(data, at, at + 1)
-        if byte in _LITERALS:
-            self._state = _State.LITERAL
-            self._literal, self._matched = _LITERALS[byte], 0
-            return at
-        if byte == _ARRAY_END and self._state is _State.FIRST_VALUE:
-            return self._close(at)
-        raise Invalid(at, "expected a value")
+            return at if data[at] != _MINUS else self._take(data, at, at + 1)
+        self._state = _State.LITERAL
+        self._literal, self._matched = _LITERALS[data[at]], 0
+        return at
+
+    def _take_whole(self, raw: bytes, end: int, want: Want) -> int:
+        """A small scalar that is all there."""
+        if want is Want.TOKEN:
+            self._listener.token(raw)
+        elif want is Want.TEXT and len(raw) > 2:
+            self._listener.text(raw[1:-1])
+        self._state = _State.AFTER
+        self._listener.end(self.offset + end)
+        return end
 
     def _open(self, data: bytes, at: int) -> int:
         byte = data[at]
@@ -267,10 +265,10 @@ class Scanner:
         height = len(self._stack)
         self._state = _State.AFTER if height else _State.DONE
         if not self._quiet:
-            self._handler.close(self.offset + at)
+            self._listener.close(self.offset + at)
         elif height < self._quiet:
             self._quiet = 0
-            self._handler.end(self.offset + at + 1)
+            self._listener.end(self.offset + at + 1)
         return at + 1
 
     def _step_after(self, data: bytes, at: int) -> int:
@@ -280,9 +278,13 @@ class Scanner:
             return self._skip_space(data, at)
         if byte == _COMMA:
             if not self._quiet:
-                self._handler.comma(self.offset + at)
-            self._state = _State.KEY if inside == _OBJECT else _State.VALUE
-            return self._skip_space(data, at + 1)
+                self._listener.comma(self.offset + at)
+            at = self._skip_space(data, at + 1)
+            if inside == _ARRAY:
+                self._state = _State.VALUE
+                return at
+            self._state = _State.KEY
+            return at if at == len(data) else self._step_key(data, at)
         if byte == (_OBJECT_END if inside == _OBJECT else _ARRAY_END):
             return self._close(at)
         raise Invalid(at, f"expected a comma or {'}' if inside == _OBJECT else ']'}")
@@ -296,7 +298,7 @@ class Scanner:
             if match:
                 self._state = _State.VALUE
                 if not self._quiet:
-                    self._handler.key(match.group(1), self.offset + at)
+                    self._listener.key(match.group(1), self.offset + at)
                 return match.end()
             self._state = _State.KEY_STRING
             self._key.clear()
@@ -316,12 +318,12 @@ class Scanner:
             self._key += data[at : min(at + room, len(data) if quote < 0 else quote)]
             if len(self._key) > KEY_LIMIT:
                 self._key_told = True
-                self._handler.key(None, self._key_start)
+                self._listener.key(None, self._key_start)
         if quote < 0:
             return len(data)
         self._state = _State.COLON
         if not self._quiet and not self._key_told:
-            self._handler.key(_unescape_key(bytes(self._key)), self._key_start)
+            self._listener.key(_unescape_key(bytes(self._key)), self._key_start)
         return quote + 1
 
     def _step_colon(self, data: bytes, at: int) -> int:
@@ -342,7 +344,7 @@ class Scanner:
             self._token += data[start : min(end, start + room)]
             if len(self._token) > TOKEN_LIMIT:
                 self._token = None
-                self._handler.token(None)
+                self._listener.token(None)
         return end
 
     def _end_value(self, at: int) -> int:
@@ -350,8 +352,8 @@ class Scanner:
         if not self._quiet:
             if self._token is not None:
                 raw, self._token = bytes(self._token), None
-                self._handler.token(raw)
-            self._handler.end(self.offset + at)
+                self._listener.token(raw)
+            self._listener.end(self.offset + at)
         return at
 
     def _step_string(self, data: bytes, at: int) -> int:
@@ -359,13 +361,13 @@ class Scanner:
             quote = self._strings.find(data, at)
         except Invalid as error:  # rule 1: what came before it would have been told in two pieces
             if self._want is Want.TEXT and error.at > at:
-                self._handler.text(data[at : error.at])
+                self._listener.text(data[at : error.at])
             raise
         stop = len(data) if quote < 0 else quote
         if not self._quiet:
             if self._want is Want.TEXT:
                 if stop > at:
-                    self._handler.text(data[at:stop])
+                    self._listener.text(data[at:stop])
             else:
                 self._take(data, at, stop if quote < 0 else quote + 1)
         if quote < 0:
@@ -450,7 +452,23 @@ class Scanner:
         self._state = state
         return at
 
+    def _run_deep(self, data: bytes, at: int) -> int:
+        """Deep inside, where no bracket in the next bytes can be the way out: count them all."""
+        run, strings = lexis.LOOSE_DEEP_RUN, lexis.LOOSE_STRINGS
+        if self._strict:
+            run, strings = lexis.DEEP_RUN, lexis.STRINGS
+        match = run.match(data, at, at + _DEEP_SPAN)
+        if match is None or match.end() == at:
+            return at
+        bare = strings.sub(b"", match.group())
+        self._deep += bare.count(b"[") + bare.count(b"{") - bare.count(b"]") - bare.count(b"}")
+        return match.end()
+
     def _step_deep(self, data: bytes, at: int) -> int:
+        if self._deep > _DEEP_SPAN:
+            after = self._run_deep(data, at)
+            if after > at:
+                return after
         byte = data[at]
         if byte == _QUOTE:
             self._state = _State.STRING
@@ -468,6 +486,10 @@ class Scanner:
         return at + 1
 
     def _step_loose(self, data: bytes, at: int) -> int:
+        if self._deep > _DEEP_SPAN:
+            after = self._run_deep(data, at)
+            if after > at:
+                return after
         match = lexis.LOOSE_RUN.match(data, at)
         at = match.end() if match else at
         if at == len(data):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from srd.body import lexis
 from srd.body.edits import LIMIT, Context, Edits, Splice
+from srd.body.listener import Want
 from srd.body.members import Action, member
 from srd.body.rewrite import SystemPrompt
-from srd.body.scanner import Want
 
 _OBJECT, _ARRAY, _STRING = b'{["'
 

@@ -66,7 +66,8 @@ class Prompt:
 
     def __repr__(self) -> str:
         state = "done" if self.first_user_done else "open"
-        return f"<Prompt first user {self.first_user_chars} chars {state}, {self._prior!r} before>"
+        before = len(self._prior.values())
+        return f"<Prompt first user {self.first_user_chars} chars {state}, {before} kept before>"
 
     @property
     def first_user_chars(self) -> int:

@@ -166,6 +166,7 @@ class PromptReader:
             self.prompt, self.counts = Prompt(self._limit), Counts()
             if self._instructions:
                 self.prompt.finish(self._instructions)
+                self.counts.text_bytes = self._instructions.text.size_bytes
         self.prompt.has_messages = True
 
     def start_message(self, role: str) -> None:

@@ -1,0 +1,279 @@
+"""Members and their commas: in first, middle, last and only position, with any space around."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+
+from srd.body.body import Api, Body
+from srd.body.edits import LIMIT, SLACK
+from srd.body.members import encode_name, member, new_object
+from srd.body.rewrite import Rewrite
+
+AUTO = frozenset({"auto"})
+
+
+def send(data, rewrite, *, chunk=None, tail=False):
+    body = Body(Api.CHAT)
+    out = body.commit_tail(rewrite) if tail else body.commit(rewrite)
+    size = chunk or max(1, len(data))
+    for at in range(0, max(1, len(data)), size):
+        out += body.feed(data[at : at + size], end=at + size >= len(data))
+    if tail:
+        out += body.settle_tail(rewrite)
+    assert body.broken == ""
+    assert body.held == 0
+    return out
+
+
+# -- dropping
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"x":1}', b"{}"),
+        (b'{ "x" : 1 }', b"{  }"),
+        (b'{"x":1,"a":2}', b'{"a":2}'),
+        (b'{"x":1, "a":2}', b'{ "a":2}'),
+        (b'{"a":1,"x":2}', b'{"a":1}'),
+        (b'{"a":1 , "x":2 }', b'{"a":1  }'),
+        (b'{"a":1,"x":2,"b":3}', b'{"a":1,"b":3}'),
+        (b'{"x":1,"x":2,"x":3}', b"{}"),
+        (b'{"x":1,"a":2,"x":3,"b":4,"x":5}', b'{"a":2,"b":4}'),
+        (b'{"x":{"x":[1,"}"]},"a":{"x":1}}', b'{"a":{"x":1}}'),
+        (rb'{"\u0078":1,"a":2}', b'{"a":2}'),
+        (b"{}", b"{}"),
+    ],
+)
+def test_a_dropped_member_takes_one_comma_along(data, expected):
+    for chunk in (1, 2, 3, 100):
+        assert send(data, Rewrite(drop=frozenset({"x"})), chunk=chunk) == expected
+
+
+def test_any_choice_of_members_can_be_dropped_from_any_object():
+    for count in range(5):
+        for names in itertools.product("xa", repeat=count):
+            for comma in (",", " ,\n"):
+                members = [f'"{name}":{index}' for index, name in enumerate(names)]
+                data = "{" + comma.join(members) + "}"
+                kept = [pair for pair in zip(names, range(count), strict=True) if pair[0] == "a"]
+                out = send(data.encode(), Rewrite(drop=frozenset({"x"})), chunk=1)
+                assert json.loads(out, object_pairs_hook=lambda found: found) == kept
+
+
+def test_only_the_listed_members_stay():
+    keep = Rewrite(keep_only=frozenset({"a", "b"}))
+    long = b'"' + b"k" * 300 + b'":1'
+    assert send(b'{"x":1,"a":2,"y":3,"b":4,' + long + b"}", keep) == b'{"a":2,"b":4}'
+    assert send(b"{" + long + b"}", keep, chunk=7) == b"{}"
+
+
+# -- inserting
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"{}", b'{"n":1}'),
+        (b"{ }", b'{ "n":1}'),
+        (b'{"a":1}', b'{"a":1,"n":1}'),
+        (b'{"x":1}', b'{"n":1}'),
+        (b'{"a":1,"x":2\n}', b'{"a":1\n,"n":1}'),
+        (b'{"n":2,"n":[3]}', b'{"n":1,"n":1}'),
+    ],
+)
+def test_an_absent_member_is_inserted_before_the_last_brace(data, expected):
+    rewrite = Rewrite(drop=frozenset({"x"}), set_members={"n": b"1"})
+    for chunk in (1, 100):
+        assert send(data, rewrite, chunk=chunk) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"{}", b'{"model":"m"}'),
+        (b'{"a":1}', b'{"model":"m","a":1}'),
+        (b'{ "a":1}', b'{"model":"m" ,"a":1}'),
+        (b'{"x":1}', b'{"model":"m"}'),
+        (b'{"x":1,"a":2}', b'{"model":"m","a":2}'),
+    ],
+)
+def test_the_model_goes_in_front_when_the_body_is_known_to_have_none(data, expected):
+    body = Body(Api.CHAT)
+    body.feed(data, end=True)
+    assert body.commit(Rewrite(model="m", drop=frozenset({"x"}))) == expected
+
+
+def test_a_model_in_front_gets_its_comma_before_a_key_in_a_later_piece():
+    for space in (LIMIT - 10, LIMIT + 1, 3 * LIMIT):
+        data = b"{" + b" " * space + b'"a":1,"x":2}'
+        body = Body(Api.CHAT)
+        body.feed(data, end=True)
+        out = body.commit(Rewrite(model="m", drop=frozenset({"x"})))
+        assert json.loads(out) == {"model": "m", "a": 1}
+        assert out.replace(b'"model":"m"', b"").replace(b",", b"") == data[:-7] + b"}"
+
+
+# -- replacing, capping, merging
+
+
+@pytest.mark.parametrize(
+    "value", [b"1", b'"s"', b"null", b"[1,{}]", b'{"n":2}', b"-1.5e3", b"true"]
+)
+def test_a_value_of_any_kind_is_replaced(value):
+    data = b'{"n" : ' + value + b' ,"a":' + value + b"}"
+    expected = b'{"n" : [] ,"a":' + value + b"}"
+    for chunk in (1, 100):
+        assert send(data, Rewrite(set_members={"n": b"[]"}), chunk=chunk) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"10", b"10"),
+        (b"11", b"10"),
+        (b"1e2", b"10"),
+        (b"1E-2", b"1E-2"),
+        (b"-99", b"-99"),
+        (b"-0", b"-0"),
+        (b"1e999999", b"10"),
+        (b"10.0", b"10.0"),
+        (b"9" * 100, b"10"),
+        (b"0." + b"0" * 100 + b"1", b"0." + b"0" * 100 + b"1"),
+        (b"9" * 9000, b"10"),
+        (b'"99"', b'"99"'),
+        (b"null", b"null"),
+        (b"[99]", b"[99]"),
+        (b"true", b"true"),
+    ],
+)
+def test_only_numbers_above_the_cap_are_lowered(value, expected):
+    for chunk in (1, 7, 100_000):
+        out = send(b'{"n":' + value + b',"m":99}', Rewrite(cap={"n": 10}), chunk=chunk)
+        assert out == b'{"n":' + expected + b',"m":99}'
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"{}", b'{"on":true}'),
+        (b'{"on":false}', b'{"on":true}'),
+        (b'{"off":1}', b'{"on":true}'),
+        (b'{"off":1,"a":2}', b'{"a":2,"on":true}'),
+        (b'{"a":2,"off":{"on":1}}', b'{"a":2,"on":true}'),
+        (b'{"on":1,"on":2,"off":3,"off":4}', b'{"on":true,"on":true}'),
+        (b'{"a":{"on":1}}', b'{"a":{"on":1},"on":true}'),
+        (b"null", b'{"on":true}'),
+        (b'"x"', b'{"on":true}'),
+        (b"[]", b'{"on":true}'),
+    ],
+)
+def test_members_of_an_object_are_merged(value, expected):
+    rewrite = Rewrite(merge={"k": {"on": b"true", "off": None}})
+    for chunk in (1, 100):
+        assert send(b'{"k":' + value + b',"z":1}', rewrite, chunk=chunk) == (
+            b'{"k":' + expected + b',"z":1}'
+        )
+
+
+def test_a_merge_that_only_removes_leaves_what_is_no_object_alone():
+    rewrite = Rewrite(merge={"k": {"off": None}})
+    for data in (b'{"k":null}', b"{}", b'{"k":"off"}', b'{"k":{"a":1}}'):
+        assert send(data, rewrite) == data
+
+
+# -- models
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"model":"auto","model":"auto"}', b'{"model":"m","model":"m"}'),
+        (b'{"model":"auto","model":"other"}', b'{"model":"m","model":"m"}'),
+        (b'{"model":"auto","model":[1]}', b'{"model":"m","model":"m"}'),
+        (b'{"model":null,"model":"auto"}', b'{"model":null,"model":"m"}'),
+        (b'{"model":"other","model":"auto"}', b'{"model":"other","model":"auto"}'),
+        (b'{"model":null}', b'{"model":null}'),
+        (rb'{"model":"au\u0074o"}', b'{"model":"m"}'),
+        (b'{"model":"Auto"}', b'{"model":"Auto"}'),
+        (b'{"Model":"auto"}', b'{"Model":"auto","model":"m"}'),
+    ],
+)
+def test_parsers_that_take_the_first_model_and_those_that_take_the_last_agree(data, expected):
+    for chunk in (1, 100):
+        assert send(data, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == expected
+
+
+def test_a_model_of_any_length_is_explicit():
+    data = b'{"model":"' + b"x" * 20_000 + b'"}'
+    for chunk in (1000, 100_000):
+        assert send(data, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == data
+    twice = b'{"model":"auto","model":"' + b"x" * 20_000 + b'"}'
+    for chunk in (1000, 100_000):
+        assert send(twice, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == (
+            b'{"model":"m","model":"m"}'
+        )
+
+
+# -- bounds: more space than anybody holds
+
+
+@pytest.mark.parametrize("space", [10, LIMIT - 1, LIMIT, LIMIT + 1, LIMIT + SLACK, 3 * LIMIT])
+@pytest.mark.parametrize("where", ["before the comma", "after it", "after the key", "in front"])
+def test_space_of_any_length_gives_the_same_bytes_in_every_cut(space, where):
+    pad = b" " * space
+    data = {
+        "before the comma": b'{"a":1' + pad + b',"x":2,"model":"auto","b":3}',
+        "after it": b'{"a":1,' + pad + b'"x":2,' + pad + b'"model":"auto","b":3}',
+        "after the key": b'{"a":1,"x"' + pad + b':2,"model"' + pad + b':"auto","b":3}',
+        "in front": b"{" + pad + b'"x":1,' + pad + b'"a":2,"model":"auto"}',
+    }[where]
+    rewrite = Rewrite(model="m", replaceable=AUTO, drop=frozenset({"x"}))
+    for tail in (False, True):
+        out = send(data, rewrite, tail=tail)
+        found = json.loads(out, object_pairs_hook=lambda pairs: pairs)
+        names = [name for name, value in found if value is not None]
+        assert "x" not in names
+        assert [value for name, value in found if name == "model"][-1] == "m"
+        for chunk in (1013, 70_001):
+            assert send(data, rewrite, chunk=chunk, tail=tail) == out
+
+
+@pytest.mark.parametrize("edit", ["drop", "set", "merge", "keep_only"])
+def test_a_member_of_any_size_is_let_go_of_as_it_passes(edit):
+    rewrite = {
+        "drop": Rewrite(drop=frozenset({"x"})),
+        "set": Rewrite(set_members={"x": b"1"}),
+        "merge": Rewrite(merge={"x": {"y": b"1"}}),
+        "keep_only": Rewrite(keep_only=frozenset({"a", "b"})),
+    }[edit]
+    value = b'["' + b"z" * 500_000 + b'",{"a":1}]'
+    data = b'{"a":1,"x":' + value + b',"b":2}'
+    body = Body(Api.CHAT)
+    out = body.commit(rewrite)
+    most = 0
+    for at in range(0, len(data), 8000):
+        out += body.feed(data[at : at + 8000], end=at + 8000 >= len(data))
+        most = max(most, body.held)
+    assert out == send(data, rewrite)
+    assert most <= LIMIT + 8000
+    expected = {"a": 1, "b": 2}
+    if edit == "set":
+        expected["x"] = 1
+    if edit == "merge":
+        expected["x"] = {"y": 1}
+    assert json.loads(out) == expected
+
+
+# -- spelling
+
+
+def test_names_and_values_are_spelled_as_json():
+    assert member('a"é', b"1") == '"a\\"é":1'.encode()
+    assert member(b"a", b"{}") == b'"a":{}'
+    assert new_object({"a": b"1", "b": None, "c": b"2"}) == b'{"a":1,"c":2}'
+    assert new_object({"b": None}) is None
+    assert encode_name("é") == "é".encode()

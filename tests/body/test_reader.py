@@ -1,0 +1,329 @@
+"""What is read of a request, per API shape."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from srd.body.body import Api, Body, ModelSeen
+from srd.body.reader import PromptReader
+from srd.body.scanner import Scanner
+from srd.body.shapes import SHAPES
+
+
+def read(document, api=Api.CHAT, **options):
+    data = document if isinstance(document, bytes) else json.dumps(document).encode()
+    body = Body(api, **options)
+    body.feed(data, end=True)
+    return body
+
+
+def chat(*messages, **members):
+    return read({"messages": list(messages), **members})
+
+
+def user(content):
+    return {"role": "user", "content": content}
+
+
+# -- texts
+
+
+def test_a_conversation_is_told_apart_by_role():
+    body = chat(
+        {"role": "system", "content": "s"},
+        user("u1"),
+        {"role": "assistant", "content": "a1"},
+        user("u2"),
+        {"role": "tool", "content": "t"},
+        {"role": "developer", "content": "d"},
+        user("u3"),
+    )
+    prompt = body.prompt
+    assert (prompt.first_user, prompt.first_user_done) == ("u1", True)
+    assert (prompt.prior_user, prompt.last_user) == (("u1", "u2"), "u3")
+    assert prompt.non_user == ("s", "a1", "d")
+    assert body.facts.by_role == {
+        "system": 1, "user": 3, "assistant": 1, "tool": 1, "developer": 1,
+    }  # fmt: skip
+    assert (body.facts.messages, body.facts.last_role) == (7, "user")
+    assert body.facts.text_bytes == 11
+    assert body.facts.has_assistant_text
+
+
+def test_messages_without_text_are_counted_and_ignored():
+    body = chat(user(""), user(None), user([]), {"role": "assistant", "content": ""}, user("u"))
+    assert (body.prompt.first_user, body.prompt.prior_user, body.prompt.last_user) == ("u", (), "u")
+    assert body.facts.messages == 5
+    assert not body.facts.has_assistant_text
+
+
+def test_text_parts_are_joined_by_one_space_and_others_are_skipped():
+    body = chat(
+        user(
+            [
+                {"type": "text", "text": "one"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                {"type": "text", "text": ""},
+                {"text": "two"},
+                {"type": "input_audio", "input_audio": {"data": "AA"}, "text": "not this"},
+                "three",
+            ]
+        )
+    )
+    assert body.prompt.last_user == "one two three"
+    assert body.facts.images == 1
+
+
+def test_a_part_is_text_by_its_type_wherever_the_type_stands():
+    parts = [{"text": "a", "type": "text"}, {"text": "b", "type": "reasoning"}, {"text": "c"}]
+    assert chat(user(parts)).prompt.last_user == "a c"
+
+
+def test_a_role_counts_wherever_it_stands():
+    body = read(b'{"messages":[{"content":"x","role":"user"},{"content":["y"],"role":"system"}]}')
+    assert body.prompt.last_user == "x"
+    assert body.prompt.non_user == ("y",)
+
+
+def test_the_first_user_message_can_be_followed_while_it_arrives():
+    body = Body(Api.CHAT)
+    body.feed(b'{"messages":[{"role":"system","content":"s"},{"role":"user","content":"ab\\u00')
+    assert (body.prompt.first_user, body.prompt.first_user_done) == ("ab", False)
+    body.feed(b"e9\xc3")
+    assert body.prompt.first_user == "abé"
+    assert body.prompt.first_user_chars == 3
+    assert body.facts.text_bytes == 5
+    body.feed(b'\xa9"')
+    assert body.prompt.first_user == "abéé"
+    assert body.prompt.first_user_prefix(3) == "abé"
+    assert not body.prompt.first_user_done
+    body.feed(b"}")
+    assert body.prompt.first_user_done
+
+
+def test_a_text_whose_role_is_not_known_yet_is_not_shown():
+    body = Body(Api.CHAT)
+    body.feed(b'{"messages":[{"content":"secret"')
+    assert body.prompt.first_user == ""
+    body.feed(b',"role":"user"')
+    assert body.prompt.first_user == "secret"
+    body.feed(b',"role":"assistant"}')
+    assert body.prompt.first_user == ""
+    assert body.prompt.non_user == ("secret",)
+
+
+def test_the_last_of_two_conversations_counts():
+    body = read(
+        b'{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}'
+    )
+    assert (body.prompt.last_user, body.prompt.prior_user) == ("b", ())
+    assert body.facts.messages == 1
+
+
+def test_long_texts_keep_head_and_tail_and_say_so():
+    text = "a" * 60 + "b" * 60
+    body = read({"messages": [user(text), user("c")]}, max_text_bytes=20)
+    assert body.prompt.first_user == "a" * 10 + "\n" + "b" * 10
+    assert body.prompt.first_user_chars == 120
+    assert body.prompt.truncated
+    assert body.facts.text_bytes == 121
+
+
+def test_many_messages_are_kept_within_the_bound():
+    body = read({"messages": [user(f"{n:04}") for n in range(1000)]}, max_text_bytes=100)
+    assert body.prompt.prior_user[0] == "0000"
+    assert body.prompt.prior_user[-1] == "0998"
+    assert sum(map(len, body.prompt.prior_user)) <= 100
+    assert body.prompt.truncated
+
+
+def test_a_missing_conversation_is_told():
+    assert not read({"model": "auto"}).prompt.has_messages
+    assert not read({"messages": "hello"}).prompt.has_messages
+    assert read({"messages": []}).prompt.has_messages
+
+
+# -- other shapes
+
+
+@pytest.mark.parametrize(
+    ("prompt", "texts"),
+    [
+        ("one", ["one"]),
+        (["one", "two"], ["one", "two"]),
+        ([[1, 2], [3]], []),
+        ([1, 2], []),
+        ("", []),
+    ],
+)
+def test_completions_prompts_are_user_messages(prompt, texts):
+    body = read({"prompt": prompt}, Api.COMPLETIONS)
+    seen = [*body.prompt.prior_user, body.prompt.last_user]
+    assert [text for text in seen if text] == texts
+    assert body.prompt.has_messages
+
+
+def test_responses_have_instructions_and_input():
+    body = read({"instructions": "s", "input": "q"}, Api.RESPONSES)
+    assert (body.prompt.non_user, body.prompt.last_user) == (("s",), "q")
+    assert (body.facts.messages, body.facts.text_bytes) == (1, 2)
+
+
+def test_responses_items_are_messages_calls_and_results():
+    body = read(
+        {
+            "input": [
+                {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": "q"}],
+                },
+                {"role": "user", "content": [{"type": "input_image", "image_url": "u"}]},
+                {"type": "function_call", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "output": "42"},
+                {"role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
+            ]
+        },
+        Api.RESPONSES,
+    )
+    facts = body.facts
+    assert (body.prompt.last_user, body.prompt.non_user) == ("q", ("a",))
+    assert (facts.images, facts.assistant_tool_calls, facts.tool_results) == (1, 1, 1)
+    assert facts.structured_bytes == len('"{}"')
+
+
+def test_anthropic_has_a_system_member_and_blocks():
+    body = read(
+        {
+            "system": [{"type": "text", "text": "s1"}, {"type": "text", "text": "s2"}],
+            "messages": [
+                user([{"type": "text", "text": "q"}, {"type": "image", "source": {"data": "A"}}]),
+                {"role": "assistant", "content": [{"type": "tool_use", "input": {"text": "no"}}]},
+                user([{"type": "tool_result", "content": [{"type": "text", "text": "no"}]}]),
+            ],
+        },
+        Api.ANTHROPIC,
+    )
+    facts = body.facts
+    assert (body.prompt.non_user, body.prompt.last_user) == (("s1 s2",), "q")
+    assert (facts.images, facts.assistant_tool_calls, facts.tool_results) == (1, 1, 1)
+    assert facts.messages == 3
+
+
+def test_a_system_text_survives_a_second_conversation():
+    data = b'{"system":"s","messages":[],"messages":[{"role":"user","content":"q"}]}'
+    body = read(data, Api.ANTHROPIC)
+    assert (body.prompt.non_user, body.facts.text_bytes) == (("s",), 2)
+
+
+# -- counts
+
+
+def test_tools_and_calls_are_counted_with_their_bytes():
+    tools = [{"type": "function", "function": {"name": "f"}}, {"type": "function"}]
+    calls = [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]
+    body = chat(
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "assistant", "content": None, "function_call": {"name": "f"}},
+        {"role": "tool", "content": "42"},
+        {"role": "function", "content": "43"},
+        tools=tools,
+    )
+    facts = body.facts
+    assert (facts.tool_definitions, facts.assistant_tool_calls, facts.tool_results) == (2, 2, 2)
+    spelled = [json.dumps(each) for each in (tools, calls, {"name": "f"})]
+    assert facts.structured_bytes == sum(map(len, spelled))
+
+
+def test_roles_that_clients_invent_are_counted_up_to_a_bound():
+    body = chat(*({"role": f"role{number}"} for number in range(100)), {"role": "x" * 100})
+    assert len(body.facts.by_role) == 17
+    assert sum(body.facts.by_role.values()) == body.facts.messages == 101
+
+
+# -- parameters, metadata, model
+
+
+def test_small_scalars_are_parameters():
+    body = read(
+        b'{"stream":true,"max_tokens":7,"temperature":0.25,"user":"\\u0041","seed":null,'
+        b'"stop":["x"],"unknown":-1,"long":"' + b"x" * 300 + b'"}'
+    )
+    assert body.params == {
+        "stream": True, "max_tokens": 7, "temperature": 0.25, "user": "A", "seed": None,
+        "unknown": -1,
+    }  # fmt: skip
+
+
+def test_of_a_repeated_parameter_the_last_one_counts():
+    assert read(b'{"n":1,"n":2}').params == {"n": 2}
+    assert read(b'{"n":1,"n":[2]}').params == {}
+
+
+def test_known_parameters_are_kept_among_many_unknown_ones():
+    body = read({**{f"junk{number}": number for number in range(1000)}, "stream": True})
+    assert body.params["stream"] is True
+    assert len(body.params) < 100
+
+
+def test_metadata_is_read_within_upstreams_bounds():
+    many = {f"key{number}": "v" for number in range(50)}
+    assert len(read({"metadata": many}).metadata) == 32
+    odd = {"": "x", "k" * 129: "x", "long": "x" * 1025, "n": 1, "ok": "é", "k" * 128: "x" * 1024}
+    assert read({"metadata": odd}).metadata == {"ok": "é", "k" * 128: "x" * 1024}
+    assert read(b'{"metadata":{"a":"1"},"metadata":{"b":"2"}}').metadata == {"b": "2"}
+    assert read({"metadata": "x"}).metadata == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "seen"),
+    [
+        (b'{"model":"a\\u0062"}', ModelSeen("ab", 9)),
+        (b'{"model":null}', ModelSeen(None, 9)),
+        (b'{"model":["auto"]}', ModelSeen(None, 9)),
+        (b'{"model":"a","model":"b"}', ModelSeen("a", 9)),
+        (b'{"x":{"model":"a"}}', None),
+        (b'{"model":"' + b"x" * 9000 + b'"}', ModelSeen(None, 9)),
+    ],
+)
+def test_the_first_model_is_seen(data, seen):
+    assert read(data).model == seen
+
+
+# -- hostile bodies
+
+
+def test_a_picture_of_any_size_is_not_held():
+    reader = PromptReader(SHAPES[Api.CHAT], 1000)
+    scanner = Scanner(reader, strict=True)
+    scanner.feed(b'{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"')
+    import tracemalloc
+
+    piece = b"A" * 65536
+    tracemalloc.start()
+    try:
+        for _ in range(40):
+            scanner.feed(piece)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(piece)  # one piece and what is left of it without control characters
+    scanner.feed(b'"}},{"type":"text","text":"what is it?"}]}]}')
+    scanner.finish()
+    assert reader.prompt.last_user == "what is it?"
+
+
+def test_evidence_of_a_hostile_body_is_bounded():
+    members = b",".join(b'"k%d":%d' % (n, n) for n in range(5000))
+    messages = b",".join(b'{"role":"r%d","content":"t"}' % n for n in range(5000))
+    body = read(b"{" + members + b',"messages":[' + messages + b"]}")
+    assert len(body.params) < 100
+    assert len(body.facts.by_role) <= 17
+    assert body.facts.messages == 5000
+
+
+def test_a_reader_says_what_it_has_seen():
+    body = chat(user("hi"))
+    assert repr(body.prompt) == "<Prompt first user 2 chars done, 0 kept before>"

@@ -105,7 +105,7 @@ class Splicer:
         if self.edits.inert:  # the failure lies behind all edits
             reason = ""
         try:
-            self._take(at - self._base - len(self._buffer))
+            self._take(at - self._scanner.offset)
             self._release(at)
         except Exception as error:  # as above
             reason = f"{type(error).__name__} after {reason}"

@@ -18,6 +18,7 @@ from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for, setup_loggin
 from srd.config import ConfigErrors, Document
 from srd.daemon.app import Daemon, ServeOptions
 from srd.daemon.notify import listen_fds
+from srd.daemon.tls import ServerTls, TlsError, TlsFiles
 
 
 @click.command()
@@ -45,6 +46,21 @@ from srd.daemon.notify import listen_fds
     default="127.0.0.1:9190",
     show_default=True,
     help="Prometheus scrapes (HTTP); empty: off.",
+)
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Certificate chain for the ExtProc port (PEM); renewed files are taken up at once.",
+)
+@click.option(
+    "--tls-key", type=click.Path(path_type=Path), default=None, help="Its private key (PEM)."
+)
+@click.option(
+    "--tls-client-ca",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Serve only clients with a certificate from this CA (mTLS).",
 )
 @click.option(
     "--model-dir",
@@ -85,6 +101,9 @@ def serve(
     unix_path: str | None,
     admin: str,
     metrics: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
     model_dir: Path | None,
     device: Literal["auto", "cpu", "cuda"],
     threads: int | None,
@@ -104,12 +123,14 @@ def serve(
     def open_classifier(document: Document) -> Classifier | None:
         return classifier_for(document, model_dir=model_dir, device=device, threads=threads)
 
+    tls = _tls(tls_cert, tls_key, tls_client_ca)
     options = ServeOptions(
         config=config,
         listen=listen,
         admin=admin,
         metrics=metrics,
         unix_path=unix_path,
+        tls=tls,
         sockets=listen_fds(),
         grace=grace,
     )
@@ -125,6 +146,18 @@ def serve(
             click.echo(f"{config}: {problem}", err=True)
         sys.exit(EXIT_CONFIG)
     except (OSError, ClassifierUnavailable, ModelError) as error:
+        click.echo(f"srd cannot start: {error}", err=True)
+        sys.exit(EXIT_START)
+
+
+def _tls(cert: Path | None, key: Path | None, client_ca: Path | None) -> ServerTls | None:
+    if cert is None and key is None and client_ca is None:
+        return None
+    if cert is None or key is None:
+        raise click.UsageError("TLS needs both --tls-cert and --tls-key")
+    try:
+        return ServerTls(TlsFiles(cert, key, client_ca))
+    except TlsError as error:
         click.echo(f"srd cannot start: {error}", err=True)
         sys.exit(EXIT_START)
 

@@ -78,6 +78,16 @@ class AdminServer:
         host, port = split_address(self._listen)
         self._server = await asyncio.start_server(self._accept, host or None, port)
 
+    def warn_if_exposed(self) -> None:
+        """Say what other machines can ask, when the address is not a loopback one."""
+        addresses = [sock.getsockname() for sock in self._server.sockets] if self._server else []
+        if not all(map(_is_loopback, addresses)):
+            log.warning(
+                "%s is open to other machines, without a password: %s",
+                self.address,
+                ", ".join(sorted(self._routes)),
+            )
+
     async def close(self) -> None:
         """Stop accepting and end the open connections."""
         if self._server is not None:

@@ -14,7 +14,6 @@ import contextlib
 import logging
 import signal
 import socket
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,7 @@ from srd.daemon.routes import Routes
 from srd.daemon.server import ExtProcServer, ServerOptions
 from srd.daemon.service import Service
 from srd.daemon.stream import handler_for
+from srd.daemon.tls import ServerTls
 from srd.exchange.policy import Policy, build_policy
 from srd.telemetry.record import NullObserver, Observer
 
@@ -43,7 +43,7 @@ class ServeOptions:
     admin: str = "127.0.0.1:8080"
     metrics: str = "127.0.0.1:9190"
     unix_path: str | None = None
-    tls: ssl.SSLContext | None = None
+    tls: ServerTls | None = None
     sockets: list[socket.socket] = field(default_factory=list)
     grace: float = 30.0
     watch: bool = True
@@ -104,6 +104,7 @@ class Daemon:
         ]
         for port in ports:
             await port.start()
+            port.warn_if_exposed()
         background: list[asyncio.Task[None]] = []
         try:
             await self._bring_up()
@@ -134,7 +135,7 @@ class Daemon:
                 listen=None if options.sockets or not options.listen else options.listen,
                 unix_path=options.unix_path,
                 sockets=options.sockets,
-                tls=options.tls,
+                tls=options.tls.context if options.tls else None,
                 reuse_port=not options.sockets and not options.listen.endswith(":0"),
                 max_message_bytes=limits.max_message_bytes,
             ),
@@ -152,6 +153,8 @@ class Daemon:
                     watch(self.options.config, lambda: self.reload("the file changed"))
                 )
             )
+        if self.options.tls is not None:
+            tasks.append(asyncio.create_task(self.options.tls.watch()))
         if (interval := notify.watchdog_interval()) is not None:
             tasks.append(asyncio.create_task(self._feed_watchdog(interval)))
         return tasks

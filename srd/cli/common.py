@@ -19,6 +19,8 @@ from srd.signals.catalog import compile_signals
 
 EXIT_CONFIG, EXIT_START = 1, 2
 
+_log = logging.getLogger("srd.classify")
+
 #: What `srd classify` tells of every prompt, whatever the configuration needs.
 CLASSIFY_HEADS = frozenset({"domain", "jailbreak", "pii"})
 
@@ -43,14 +45,29 @@ def classifier_for(
 ) -> Classifier | None:
     """The classifier that a document needs (plus `heads`), or None when it needs none.
 
+    A head for which the document names a folder of the operator's own comes from there; a folder
+    that upstream would have downloaded is a warning in the log, and the shipped model answers.
+
     :raises ModelError: if it cannot be loaded; the message names the reason.
     """
     needed = needed_heads(compile_signals(document, classifier=None)) | heads
     if not needed:
         return None
+    from srd.classify.catalog import upstream_folders
     from srd.classify.factory import open_classifier
 
-    return open_classifier(model_dir, device=device, threads=threads, heads=needed)
+    catalog = document.global_.model_catalog
+    folders, notes = upstream_folders(catalog, needed)
+    for note in notes:
+        _log.warning(note)
+    return open_classifier(
+        model_dir,
+        device=device,
+        threads=threads,
+        heads=needed,
+        upstream=folders,
+        jailbreak_labels=catalog.modules.prompt_guard.positive_labels,
+    )
 
 
 def open_policy(

@@ -7,8 +7,6 @@ at its default, asks for nothing.
 
 from collections.abc import Callable, Iterator, Mapping
 
-import msgspec
-
 from srd.config.document import Document
 from srd.config.problems import Problems, join, quote
 from srd.config.signals import SIGNAL_KEYS
@@ -51,6 +49,16 @@ _PROFILE = (
     "api_key",
     "api_key_env",
 )
+
+#: Model folders that nothing in srd would ask: the tasks are not there, or the embedding is pooled
+#: in another way than `srd.classify.catalog` reads.
+_UNREAD_SYSTEM = (
+    "fact_check_classifier",
+    "hallucination_detector",
+    "hallucination_explainer",
+    "feedback_detector",
+)
+_UNREAD_EMBEDDINGS = ("qwen3_model_path", "gemma_model_path", "multimodal_model_path")
 
 #: What upstream does with several modelRefs when nothing else is said.
 _DEFAULT_SELECTION = 'the default selection algorithm "knn"'
@@ -203,15 +211,13 @@ def _catalog(document: Document, problems: Problems) -> Asked:
         yield "external models", f"{path}.external"
     if catalog.kbs:
         yield "knowledge bases", f"{path}.kbs"
-    for part, place in (
-        (catalog.system, f"{path}.system"),
-        (catalog.embeddings.semantic, f"{path}.embeddings.semantic"),
-        (modules.classifier.domain, f"{path}.modules.classifier.domain"),
-        (modules.classifier.pii, f"{path}.modules.classifier.pii"),
-        (modules.prompt_guard, f"{path}.modules.prompt_guard"),
+    for part, place, keys in (
+        (catalog.system, f"{path}.system", _UNREAD_SYSTEM),
+        (catalog.embeddings.semantic, f"{path}.embeddings.semantic", _UNREAD_EMBEDDINGS),
     ):
-        for key in _names_of_models(part):
-            yield "models of the operator's own", join(place, key)
+        for key in keys:
+            if getattr(part, key):
+                yield "models of that kind", join(place, key)
     if catalog.embeddings.semantic.endpoint is not None:
         yield "remote embeddings", f"{path}.embeddings.semantic.endpoint"
     for key, module in (
@@ -222,14 +228,6 @@ def _catalog(document: Document, problems: Problems) -> Asked:
     ):
         if module and module.enabled:
             yield f"the module {key}", f"{path}.modules.{key}"
-
-
-def _names_of_models(part: msgspec.Struct) -> Iterator[str]:
-    """Keys of a part that name a model and are set."""
-    paths = ("model_id", "model_ref", "_path", "_classifier", "_detector", "_explainer", "_guard")
-    for info in msgspec.structs.fields(part):
-        if info.name.endswith(paths) and getattr(part, info.name):
-            yield info.encode_name
 
 
 _FINDERS: tuple[Callable[[Document, Problems], Asked], ...] = (
@@ -262,6 +260,6 @@ _HINTS: dict[str, str] = {
     _DEFAULT_SELECTION: (
         "the choice is by weight, else the first; write `algorithm: {type: static}`"
     ),
-    "models of the operator's own": "the model inside the package answers",
+    "models of that kind": "nothing would ask it",
 }
 _HINTS.update((f"the signal {kind}", "its leaves never match") for kind in SIGNAL_KEYS)

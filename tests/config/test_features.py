@@ -88,8 +88,10 @@ ASKED = [
      "external models"),
     (GLOBAL.format("model_catalog: {kbs: [{name: x}]}"), "global.model_catalog.kbs",
      "knowledge bases"),
-    (GLOBAL.format("model_catalog: {system: {domain_classifier: models/x}}"),
-     "global.model_catalog.system.domain_classifier", "models of the operator's own"),
+    (GLOBAL.format("model_catalog: {system: {fact_check_classifier: models/x}}"),
+     "global.model_catalog.system.fact_check_classifier", "models of that kind"),
+    (GLOBAL.format("model_catalog: {embeddings: {semantic: {gemma_model_path: models/x}}}"),
+     "global.model_catalog.embeddings.semantic.gemma_model_path", "models of that kind"),
     (GLOBAL.format("model_catalog: {modules: {prompt_compression: {enabled: true}}}"),
      "global.model_catalog.modules.prompt_compression", "prompt_compression"),
     (GLOBAL.format("model_catalog: {modules: {classifier: {mcp: {enabled: true}}}}"),
@@ -113,6 +115,9 @@ NOT_ASKED = [
     GLOBAL.format("integrations: {tools: {enabled: false, top_k: 3}}"),
     GLOBAL.format("model_catalog: {kbs: [], external: []}"),
     GLOBAL.format("model_catalog: {modules: {classifier: {domain: {threshold: 0.6}}}}"),
+    GLOBAL.format("model_catalog: {system: {domain_classifier: a, prompt_guard: b}}"),
+    GLOBAL.format("model_catalog: {modules: {classifier: {pii: {model_id: models/x}}}}"),
+    GLOBAL.format("model_catalog: {embeddings: {semantic: {bert_model_path: models/x}}}"),
     GLOBAL.format("model_catalog: {modules: {hallucination_mitigation: {enabled: false}}}"),
 ]
 

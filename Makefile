@@ -38,8 +38,9 @@ lint: $(STAMP) ## format check, lint, types
 format: $(STAMP) ## rewrite the sources in the project's format
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure on this machine
-	$(BIN)/srd bench $(ARGS)
+bench: $(STAMP) ## measure on this machine (ARGS=--quick: a minute, to see that it runs)
+	$(BIN)/pip install --quiet --editable '.[cpu,bench]'
+	$(BIN)/python benchmarks/echo.py && $(BIN)/python benchmarks/streaming.py $(ARGS)
 
 fuzz: $(STAMP) ## run the property tests FUZZ_ROUNDS times, each with a new seed that it prints
 	@set -e; for seed in $$(shuf -i 0-4294967295 -n $(FUZZ_ROUNDS)); do echo "== --hypothesis-seed=$$seed"; \

@@ -179,7 +179,7 @@ def embedding(model: Model, rows: list[Row], log: Log) -> dict[str, float]:
     with torch.no_grad():
         for text in texts:
             ids, mask = inputs([encode.encode(text).ids])
-            theirs.append(frozen.embed(frozen.hidden(ids, mask), mask)[0].numpy())
+            theirs.append(frozen.embed(frozen.layers(ids, mask), mask)[0].numpy())
     result = measures.similarity(ours, np.stack(theirs))
     log(f"embedding {result}")
     return result

@@ -110,6 +110,14 @@ def step_average(options: argparse.Namespace, log: Log) -> None:
     log(f"{options.name} is the mean of {', '.join(options.parts)}")
 
 
+def step_embedding(options: argparse.Namespace, log: Log) -> None:
+    """Refit the embedding's linear map on the finished encoder."""
+    from srd_train import data, embedding
+
+    rows = data.part(data.split(data.load_domain(options.data)), "train")
+    embedding.refit(options.work / options.name, rows, log)
+
+
 def step_export(options: argparse.Namespace, log: Log) -> None:
     """Write the int8 graph."""
     from srd_train import export
@@ -137,6 +145,7 @@ STEPS = {
     "linear": step_linear,
     "encoder": step_encoder,
     "average": step_average,
+    "embedding": step_embedding,
     "export": step_export,
     "calibrate": step_calibrate,
     "card": step_card,

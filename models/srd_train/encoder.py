@@ -249,7 +249,8 @@ class Trainer:
             [self.fine_id.get(row.fine or "", _IGNORED) for row, _ in batch], device=self.device
         )
         with self._autocast():
-            hidden = self.net.hidden(ids, mask)
+            layers = self.net.layers(ids, mask)
+            hidden = layers[-1]
             features = self.net.domain.features(hidden, mask)
             logits = self.net.domain.out(self.net.domain.dropout(features)).float()
             loss = self._domain_loss(batch, logits, wanted)
@@ -261,7 +262,7 @@ class Trainer:
                 self._note("fine", extra)
                 loss = loss + 0.3 * extra
             if embed:
-                loss = loss + self._embedding_loss(ids, mask, hidden)
+                loss = loss + self._embedding_loss(ids, mask, layers)
         self._update(loss)
 
     def _domain_loss(
@@ -280,8 +281,8 @@ class Trainer:
         )
         return 0.5 * hard + 0.5 * soft * (len(known) / len(batch))
 
-    def _embedding_loss(self, ids: Tensor, mask: Tensor, hidden: Tensor) -> Tensor:
-        ours = self.net.embed(hidden, mask).float()
+    def _embedding_loss(self, ids: Tensor, mask: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+        ours = self.net.embed(layers, mask).float()
         with torch.no_grad():
             theirs = self.frozen(input_ids=ids, attention_mask=mask).last_hidden_state
             theirs = functional.normalize(net.mean_pool(theirs, mask), dim=-1).float()

@@ -16,6 +16,7 @@ from torch.nn import functional
 from .common import DOMAINS, JAILBREAK, PII
 
 HIDDEN = 384
+LAYERS = 6
 
 
 def backbone_folder() -> Path:
@@ -83,14 +84,29 @@ class Network(nn.Module):
         self.fine = nn.Linear(384, fine)
         self.jailbreak = TextHead(len(JAILBREAK))
         self.pii = nn.Sequential(nn.Dropout(0.1), nn.Linear(HIDDEN, len(PII)))
-        self.embedding = nn.Linear(HIDDEN, HIDDEN, bias=False)
-        nn.init.eye_(self.embedding.weight)
+        self.embedding = nn.Linear(HIDDEN * (LAYERS + 1), HIDDEN)
+        with torch.no_grad():
+            # The backbone's own embedding is the mean of its last layer.
+            self.embedding.weight.zero_()
+            self.embedding.weight[:, -HIDDEN:].fill_diagonal_(1.0)
+            self.embedding.bias.zero_()
+
+    def layers(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
+        """Return the hidden states of every layer, the token embeddings first."""
+        output = self.encoder(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        return tuple(output.hidden_states)
 
     def hidden(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Return the last hidden states."""
         return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
 
-    def embed(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        return functional.normalize(self.embedding(mean_pool(hidden, mask)), dim=-1)
+    def pools(self, layers: tuple[Tensor, ...], mask: Tensor) -> Tensor:
+        """Return the mean of each layer, side by side."""
+        return torch.cat([mean_pool(hidden, mask) for hidden in layers], dim=-1)
+
+    def embed(self, layers: tuple[Tensor, ...], mask: Tensor) -> Tensor:
+        """Return the sentence embedding, a linear map of all layers: lower ones drift less."""
+        return functional.normalize(self.embedding(self.pools(layers, mask)), dim=-1)
 
 
 class Exported(nn.Module):
@@ -102,12 +118,13 @@ class Exported(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         net = self.network
-        hidden = net.hidden(input_ids, attention_mask)
+        layers = net.layers(input_ids, attention_mask)
+        hidden = layers[-1]
         return (
             net.domain(hidden, attention_mask),
             net.jailbreak(hidden, attention_mask),
             net.pii(hidden),
-            net.embed(hidden, attention_mask),
+            net.embed(layers, attention_mask),
         )
 
 

@@ -50,17 +50,15 @@ class ResponseHalf:
         kind = first.get("content-type", "").split(";", 1)[0].strip().lower()
         self._streamed = kind == "text/event-stream"
         override = None if end else self._mode_override(facts.dialect)
-        if override is not None:
-            self._mode = BodyMode(override.response_body_mode)
         set_headers: Headers = ()
         if decision is not None:
             set_headers = response_headers(decision, status=self._status, debug=facts.debug)
             if not first.get("content-encoding") and not end:
                 self._usage = UsageReader(streamed=self._streamed)
         commands: list[Command] = [ReplyHeaders("response", set_headers, mode_override=override)]
-        if end or self._mode is BodyMode.NONE:
-            commands += self._finish()
-        return commands
+        # A gateway may ignore the override (it must be allowed there): whatever still comes is
+        # answered in the announced style, which is the same for BUFFERED and STREAMED.
+        return [*commands, *self._finish()] if end else commands
 
     def body(self, data: bytes, end: bool) -> list[Command]:
         if self._done:

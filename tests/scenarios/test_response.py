@@ -146,6 +146,16 @@ def test_a_streamed_answer_is_never_collected(play, dialect, mode, request_mode)
         assert all(field in (1, 2) for field in reply.mode_override[:2] + reply.mode_override[4:])
 
 
+@pytest.mark.parametrize("request_mode", [BUFFERED, DUPLEX])
+def test_a_gateway_that_ignores_the_override_is_answered_all_the_same(play, request_mode):
+    p = decided(play, mode=request_mode, response_mode=BUFFERED)
+    p >> response_headers(200, "text/event-stream")
+    p.take()
+    p >> response_body(SSE, end=True) << response_unchanged()
+    p.done()
+    assert p.made.observed[0].completion_tokens == 2
+
+
 def test_a_plain_answer_keeps_its_mode(play):
     p = decided(play, response_mode=BUFFERED)
     p >> response_headers(200) << response_reply(override=None)

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import data
+from . import data, measures
 from .common import DOMAINS, JAILBREAK, PII, SEED, WINDOWS, Log
+from .data import Row
 from .runtime import Model, log_softmax
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .data import Row
-
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
 #: Points of accuracy that the first stage may cost on the prompts it answers, against the encoder.
 LOSS_ALLOWED = 0.003
+#: Share of clean dev texts that the PII head may find something in.
+CLEAN_HITS = 0.01
+PII_THRESHOLDS = tuple(round(0.4 + 0.05 * i, 2) for i in range(12))
 #: Share of benign dev prompts that may score above the jailbreak threshold.
 FALSE_ALARMS = 0.01
 
@@ -56,7 +58,7 @@ def run(source: Path, work: Path, out: Path, log: Log) -> None:
     """Write manifest.json to `out`."""
     model = Model(out)
     manifest: dict[str, Any] = {
-        "version": "0.1.0",
+        "version": "0.2.0",
         "labels": {"domain": list(DOMAINS), "jailbreak": list(JAILBREAK), "pii": list(PII)},
         "encoder": {
             "file": "encoder.int8.onnx",
@@ -70,19 +72,26 @@ def run(source: Path, work: Path, out: Path, log: Log) -> None:
             "max_tokens": 512,
         },
     }
-    manifest |= domain(model, data.part(data.split(data.load_domain(source)), "dev"), log)
-    rule, threshold = jailbreak(
-        model, data.part(data.split(data.load_jailbreak(source)), "dev"), log
-    )
+    dev = {name: data.part(rows, "dev") for name, rows in data.tasks(source).items()}
+    everyday = [row for row in dev["domain"] if row.source.startswith("own")]
+    manifest |= domain(model, dev["domain"], log)
+    benign = [Row(row.text, "everyday", jailbreak=0) for row in everyday]
+    rule, threshold = jailbreak(model, dev["jailbreak"] + benign, log)
     manifest["calibration"]["jailbreak"] = rule
-    manifest["thresholds"] = {"jailbreak": threshold, "pii": 0.5}
+    questions = [row for row in dev["domain"] if row.source == "mmlu-pro"]
+    clean = [row.text for row in everyday + questions[:200]]
+    manifest["thresholds"] = {"jailbreak": threshold, "pii": pii(model, dev["pii"], clean, log)}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     log(f"manifest: {json.dumps({k: v for k, v in manifest.items() if k != 'labels'})}")
 
 
 def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
     """Choose the mixing weight, a temperature per window, and when the first stage may answer."""
-    rows = [r for r in rows if r.lang == "English"] + [r for r in rows if r.lang != "English"][:150]
+    rows = [
+        *(row for row in rows if _kind(row) != "public"),
+        *[row for row in rows if _kind(row) == "public" and row.lang == "English"][:350],
+        *[row for row in rows if row.lang != "English"][:100],
+    ]
     texts = [row.text for row in rows]
     wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
     weight = importance(rows)
@@ -147,3 +156,21 @@ def jailbreak(model: Model, rows: list[Row], log: Log) -> tuple[dict[str, float]
     recall = float((risk[wanted == 1] >= threshold).mean())
     log(f"  jailbreak {rule}, threshold {threshold:.3f}, recall {recall:.3f}")
     return rule, round(min(max(threshold, 0.5), 0.95), 3)
+
+
+def pii(model: Model, rows: list[Row], clean: list[str], log: Log) -> float:
+    """Choose the lowest threshold that leaves clean texts alone; F1 is printed beside it."""
+    model.manifest["thresholds"] = {"pii": 0.0}
+    found = [model.pii(row.text) for row in rows]
+    quiet = [max((span[3] for span in model.pii(text)), default=0.0) for text in clean]
+    chosen = 0.0
+    for threshold in PII_THRESHOLDS:
+        pairs = [
+            ([span[:3] for span in spans if span[3] >= threshold], list(row.spans or ()))
+            for spans, row in zip(found, rows, strict=True)
+        ]
+        hits = float(np.mean([value >= threshold for value in quiet]))
+        log(f"  pii from {threshold}: F1 {measures.entities(pairs)['f1']}, clean hits {hits:.4f}")
+        if not chosen and hits <= CLEAN_HITS:
+            chosen = threshold
+    return chosen or PII_THRESHOLDS[-1]

@@ -6,25 +6,24 @@ exchange that serves; this file only draws.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import click
 
 from srd.classify.api import Ask, Scores
 from srd.cli.common import open_policy
+from srd.cli.diff import changes
 from srd.config import Document
 from srd.config.rules import Branch, RuleNode
-from srd.decide.decision import Decision
+from srd.decide.decision import Basis, Decision
 from srd.decide.rules import LeafTable, Tree, leaf_key
 from srd.exchange.offline import Outcome, run_body
 from srd.signals.base import UNKNOWN, Reading, Truth
 
 _MARK = {"true": "+", "false": "-", "unknown": "?"}
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+|\s+', re.S)
+_COLOUR = {"+": "green", "?": "yellow"}
 
 
 @click.command()
@@ -97,10 +96,13 @@ def _refused(outcome: Outcome) -> Iterator[str]:
 
 def _verdict(decision: Decision) -> Iterator[str]:
     total = "?" if decision.body_bytes is None else decision.body_bytes
-    yield f"model       {decision.model}"
-    yield f"decision    {decision.name or '(none matched)'}"
+    explicit = decision.basis is Basis.EXPLICIT
+    missing = "(none: the client named the model)" if explicit else "(no rule matched)"
+    yield f"model       {click.style(decision.model, bold=True)}"
+    yield f"decision    {decision.name or missing}"
     yield f"basis       {decision.basis}, after {decision.bytes_read} of {total} bytes"
-    yield f"confidence  {decision.confidence:.4f}"
+    if decision.name:
+        yield f"confidence  {decision.confidence:.4f}"
     if decision.margin is not None:
         yield f"margin      {decision.margin:.4f}"
     if decision.label is not None:
@@ -120,17 +122,24 @@ def _tree(document: Document, decision: Decision) -> Iterator[str]:
         )
         for fact in decision.signals
     }
-    ranked = sorted(document.routing.decisions, key=lambda rule: (-rule.priority, rule.name))
-    for rule in ranked:
-        chosen = "  <- chosen" if rule.name == decision.name else ""
-        yield f"{_mark(rule.rules, readings)} {rule.name} (priority {rule.priority}){chosen}"
+    rules = document.routing.decisions
+    for rule in sorted(rules, key=lambda rule: (rule.tier, -rule.priority, rule.name)):
+        rank = f"priority {rule.priority}" + (f", tier {rule.tier}" if rule.tier else "")
+        chosen = rule.name == decision.name
+        line = f"{rule.name} ({rank})" + ("  <- chosen" if chosen else "")
+        yield f"{_mark(rule.rules, readings)} {click.style(line, bold=chosen)}"
         yield from _node(rule.rules, readings, "    ")
 
 
 def _node(node: RuleNode, readings: Mapping[str, Reading], indent: str) -> Iterator[str]:
+    """A rule tree, a line per leaf; a branch around a single condition adds nothing but NOT."""
+    if isinstance(node, Branch) and len(node.conditions) == 1 and node.operator != "NOT":
+        yield from _node(node.conditions[0], readings, indent)
+        return
     mark = _mark(node, readings)
     if isinstance(node, Branch):
-        yield f"{indent}{mark} {node.operator}"
+        empty = "always" if node.operator == "AND" else "never"
+        yield f"{indent}{mark} {node.operator if node.conditions else empty}"
         for child in node.conditions:
             yield from _node(child, readings, indent + "  ")
         return
@@ -142,19 +151,8 @@ def _node(node: RuleNode, readings: Mapping[str, Reading], indent: str) -> Itera
 def _mark(node: RuleNode, readings: Mapping[str, Reading]) -> str:
     table = LeafTable()
     tree = Tree(node, table)
-    return _MARK[tree.evaluate(table.outcomes(readings, forced=False)).truth.value]
-
-
-def changes(before: bytes, after: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """(offset in `before`, old bytes, new bytes) of every run of JSON tokens that differs."""
-    old, new = _TOKENS.findall(before), _TOKENS.findall(after)
-    offsets = [0]
-    for token in old:
-        offsets.append(offsets[-1] + len(token))
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
-    for kind, a, b, c, d in matcher.get_opcodes():
-        if kind != "equal":
-            yield offsets[a], b"".join(old[a:b]), b"".join(new[c:d])
+    mark = _MARK[tree.evaluate(table.outcomes(readings, forced=False)).truth.value]
+    return click.style(mark, fg=_COLOUR.get(mark))
 
 
 def _change(offset: int, old: bytes, new: bytes) -> str:

@@ -5,7 +5,6 @@ import json
 from click.testing import CliRunner
 
 from srd.cli import main
-from srd.cli.explain import changes
 
 BODY = {
     "model": "auto",
@@ -46,7 +45,36 @@ def test_a_header_wants_a_colon():
     assert run("--header", "x").exit_code == 2
 
 
-def test_changes_name_offset_old_and_new_and_nothing_else():
-    before, after = b'{"a":1,"model":"auto","b":[1e400]}', b'{"a":1,"model":"m","b":[1e400],"c":2}'
-    assert list(changes(before, after)) == [(15, b'"auto"', b'"m"'), (33, b"", b',"c":2')]
-    assert list(changes(before, before)) == []
+def test_an_explicit_model_says_that_the_client_chose():
+    lines = run(body=BODY | {"model": "math-expert"}).stdout.splitlines()
+    assert "decision    (none: the client named the model)" in lines
+    assert not any(line.startswith("confidence") for line in lines)
+
+
+TREE = """
+version: v0.3
+providers: {defaults: {default_model: m}}
+routing:
+  modelCards: [{name: m}]
+  signals: {keywords: [{name: k, operator: OR, keywords: [integral]}]}
+  decisions:
+    - {name: late, priority: 9, tier: 2, rules: {operator: AND, conditions: []}}
+    - name: first
+      tier: 1
+      rules:
+        operator: OR
+        conditions: [{operator: NOT, conditions: [{type: keyword, name: k}]}]
+"""
+
+
+def test_the_tree_stands_in_the_order_of_comparison_without_needless_branches(tmp_path):
+    file = tmp_path / "tree.yaml"
+    file.write_text(TREE)
+    lines = run("--config", str(file)).stdout.splitlines()
+    start = lines.index("+ first (priority 0, tier 1)  <- chosen")
+    assert lines[start + 1 : start + 5] == [
+        "    + NOT",
+        "      - keyword:k",
+        "+ late (priority 9, tier 2)",
+        "    + always",
+    ]

@@ -17,10 +17,13 @@ from srd.config.valuechecks import check_values
 __all__ = ["check"]
 
 _DEFAULTS = "providers.defaults"
+_VERSION = "v0.3"
 
 
 def check(document: Document, problems: Problems) -> None:
     """Report every broken reference, duplicate and impossible combination."""
+    _version(document, problems)
+    _auto_names(document, problems)
     _cards(document, problems)
     _providers(document, problems)
     _defaults(document, problems)
@@ -44,6 +47,20 @@ def unique(problems: Problems, path: str, names: Iterable[str], what: str) -> No
             )
         else:
             first[name] = index
+
+
+def _version(document: Document, problems: Problems) -> None:
+    if document.version not in ("", _VERSION):
+        what = f"{quote(document.version)} is not a version that srd knows"
+        problems.warn("version", what, f"read as {_VERSION}")
+
+
+def _auto_names(document: Document, problems: Problems) -> None:
+    router, known = document.global_.router, document.known_models()
+    path = "global.router.auto_model_name" + ("" if router.auto_model_names is None else "s")
+    for name in sorted(document.auto_names() & known):
+        what = f"{quote(name)} is a model too: nobody can ask for it, it is always routed"
+        problems.warn(path, what)
 
 
 def _cards(document: Document, problems: Problems) -> None:

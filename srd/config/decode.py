@@ -8,7 +8,7 @@ between parts.
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from srd.config.base import OpenPart, Part
@@ -132,7 +132,8 @@ class Decoder:
         if instead is not None:
             self._problems.error(where, "this key is no longer taken", instead, node.keys[key])
         elif not issubclass(cls, OpenPart) or nearest(key, fields_of(cls), _ALMOST_EQUAL):
-            hint = elsewhere(key) or closest(key, fields_of(cls))
+            hint = _shortened(key, fields_of(cls)) or elsewhere(key)
+            hint = hint or closest(key, fields_of(cls))
             self._problems.error(where, "unknown key", hint, node.keys[key])
             return nearest(key, fields_of(cls))
         return None
@@ -301,6 +302,13 @@ def placeholder(shape: Shape) -> Any:
         case MapOf():
             return {}
     return None
+
+
+def _shortened(key: str, known: Iterable[str]) -> str:
+    """`did you mean NAME?` when `key` is some of the words of exactly one known key."""
+    words = set(key.split("_"))
+    longer = [name for name in known if words < set(name.split("_"))]
+    return f"did you mean {quote(longer[0])}?" if len(longer) == 1 else ""
 
 
 def elsewhere(key: str) -> str:

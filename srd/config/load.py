@@ -19,7 +19,7 @@ from srd.config.domains import declare_domains
 from srd.config.features import warn_of_missing
 from srd.config.jsontext import parse_json
 from srd.config.nodes import Map, Node, Unreadable, parse_yaml
-from srd.config.problems import ConfigErrors, Problem, Problems, nearest, quote
+from srd.config.problems import ConfigErrors, Position, Problem, Problems, nearest, quote
 
 __all__ = ["Loaded", "load", "load_default", "loads"]
 
@@ -64,11 +64,13 @@ def loads(
     """The document in a text. Raises ConfigErrors."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     problems = Problems()
-    root, kind = _parse(data, source)
+    root, kind = _parse(data, source, problems)
     document = Decoder(problems, os.environ if env is None else env).document(root)
     if isinstance(root, Map) and not {"routing", "global"} & root.entries.keys():
         near = (nearest(key, ("config", "routing", "global")) for key in root.entries)
         hint = next((f"did you mean {quote(name)}?" for name in near if name), "")
+        if "config" in root.entries:
+            hint = "under config: there is no mapping" if kind == "document" else "config: is twice"
         problems.error("", "the document has neither routing nor global", hint)
     document = declare_domains(document)
     check(document, problems)
@@ -85,7 +87,7 @@ def load_default() -> Loaded:
     return loads(text, source="the default configuration", env={})
 
 
-def _parse(data: bytes, source: str) -> tuple[Node, Kind]:
+def _parse(data: bytes, source: str, problems: Problems) -> tuple[Node, Kind]:
     """The document's node, out of a Helm values file where it is one. Raises ConfigErrors."""
     if len(data) > MAX_TEXT:
         raise _refused(source, "the file is larger than 16 MiB")
@@ -95,16 +97,20 @@ def _parse(data: bytes, source: str) -> tuple[Node, Kind]:
         line = data.count(b"\n", 0, error.start) + 1
         raise _refused(source, f"byte {error.start} is not UTF-8", line) from None
     try:
-        root = _tree(text)
+        root = _tree(text, problems)
     except Unreadable as error:
         raise _refused(source, error.what, error.position[0] if error.position else None) from None
     inner = root.entries.get("config") if isinstance(root, Map) else None
     return (inner, "helm values") if isinstance(inner, Map) else (root, "document")
 
 
-def _tree(text: str) -> Node:
+def _tree(text: str, problems: Problems) -> Node:
     if not text.lstrip().startswith(("{", "[")):
-        return parse_yaml(text)
+        more: list[Position] = []
+        root = parse_yaml(text, more)
+        for position in more:
+            problems.warn("", "a second YAML document begins here", "ignored", position)
+        return root
     try:
         return parse_json(text)
     except Unreadable as json_error:

@@ -72,10 +72,14 @@ class Map:
 Node: TypeAlias = Scalar | Seq | Map
 
 
-def parse_yaml(text: str) -> Node:
-    """The one document in `text`. Raises Unreadable. Iterative: depth costs no stack."""
+def parse_yaml(text: str, more: list[Position] | None = None) -> Node:
+    """The first document in `text`. Raises Unreadable. Iterative: depth costs no stack.
+
+    Where a second document begins, its position is added to `more` and the rest stays unread, as
+    Helm and Go's YAML do it.
+    """
     try:
-        return _Builder().build(yaml.parse(text, Loader=_LOADER))
+        return _Builder([] if more is None else more).build(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = None if mark is None else (mark.line + 1, mark.column + 1)
@@ -98,7 +102,8 @@ class _Open:
 class _Builder:
     """Folds a stream of YAML events into nodes."""
 
-    def __init__(self) -> None:
+    def __init__(self, more: list[Position]) -> None:
+        self._more = more
         self._stack: list[_Open] = []
         self._anchors: dict[str, Node] = {}
         self._pending: set[str] = set()
@@ -118,7 +123,8 @@ class _Builder:
             elif isinstance(event, yaml.DocumentStartEvent):
                 self._documents += 1
                 if self._documents > 1:
-                    raise Unreadable("more than one YAML document in the file", _at(event))
+                    self._more.append(_at(event))
+                    break
         if self._root is None:
             raise Unreadable("the file is empty", (1, 1))
         return self._root

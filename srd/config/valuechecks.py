@@ -51,6 +51,9 @@ def _keywords(document: Document, problems: Problems) -> None:
         if not rule.keywords and rule.name and not problems.broken(path):
             problems.warn(path, f"keyword rule {quote(rule.name)} has no keywords")
         for number, word in enumerate(rule.keywords):
+            if not word.strip() and problems.written(join(path, number)):
+                what = "an empty keyword" if not word else "a keyword of nothing but white space"
+                problems.warn(join(path, number), what, "it is probably not what you want")
             if rule.method == "regex":
                 _pattern(problems, join(path, number), word)
     for index, shape in enumerate(document.routing.signals.structure):

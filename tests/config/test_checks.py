@@ -1,5 +1,7 @@
 import pytest
 
+from srd.config import loads
+
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
@@ -109,3 +111,23 @@ def test_an_unknown_algorithm_is_refused(refuse) -> None:
     text = "routing: {decisions: [{name: a, modelRefs: [{model: m}], algorithm: {type: statik}}]}"
     [problem] = refuse(text)
     assert problem.hint == 'did you mean "static"?'
+
+
+@pytest.mark.parametrize(("version", "warnings"), [("v0.3", 0), ("v0.4", 1)])
+def test_another_version_is_a_warning(version: str, warnings: int) -> None:
+    found = loads(f"version: {version}\nrouting: {{}}\n").warnings
+    assert [w.path for w in found] == ["version"] * warnings
+
+
+@pytest.mark.parametrize(
+    ("router", "path"),
+    [
+        ("auto_model_name: m", "global.router.auto_model_name"),
+        ("auto_model_names: [m, x]", "global.router.auto_model_names"),
+    ],
+)
+def test_an_auto_name_that_is_a_model_too_is_a_warning(router: str, path: str) -> None:
+    text = f"routing: {{modelCards: [{{name: m}}]}}\nglobal: {{router: {{{router}}}}}"
+    [warning] = loads(text).warnings
+    assert warning.path == path
+    assert '"m" is a model too' in warning.what

@@ -106,6 +106,13 @@ def test_a_key_in_the_wrong_place_is_told_where_it_belongs(
     assert (problem.what, problem.hint) == ("unknown key", f"it belongs to {place}")
 
 
+def test_a_key_that_lacks_a_word_is_told_the_whole_name(refuse, minimal: str) -> None:
+    plugin = "{type: system_prompt, configuration: {prompt: hi}}"
+    text = minimal.replace("priority: 10", f"priority: 10\n      plugins: [{plugin}]")
+    [problem] = refuse(text)
+    assert (problem.what, problem.hint) == ("unknown key", 'did you mean "system_prompt"?')
+
+
 @pytest.mark.parametrize("empty", ["", "~", "null"])
 def test_an_empty_value_counts_as_not_written(take, minimal: str, empty: str) -> None:
     text = minimal.replace("priority: 10", f"priority: {empty}").replace(

@@ -128,7 +128,9 @@ def test_lines_are_those_of_the_values_file_and_paths_those_of_the_document(mini
         (b"version: v0.3\nproviders: {}\n", "the document has neither routing nor global"),
         (b"confg: {routing: {}}\n", 'did you mean "config"?'),
         (b"config: {}\n", "the document has neither routing nor global"),
-        (b"routing: {}\n---\nrouting: {}\n", "more than one YAML document"),
+        (b"config: text\n", "under config: there is no mapping"),
+        (b"config:\n", "under config: there is no mapping"),
+        (b"config: {config: {routing: {}}}\n", "config: is twice"),
         (b"routing: {}\n\xff\n", "byte 12 is not UTF-8"),
         (b'{"routing": {}', "not JSON"),
         (b"routing: {a: [}", "not YAML"),
@@ -274,3 +276,10 @@ def test_every_key_of_the_default_configuration_is_missed_when_misspelt(
         loads(yaml.safe_dump(tree))
     [problem] = [p for p in caught.value.problems if p.what == "unknown key"]
     assert problem.hint == f'did you mean "{key}"?'
+
+
+def test_a_second_document_is_ignored_with_a_warning_as_helm_ignores_it() -> None:
+    loaded = loads("routing: {strategy: confidence}\n---\nreplicas: 3\n")
+    [warning] = loaded.warnings
+    assert (warning.what, warning.line) == ("a second YAML document begins here", 2)
+    assert loaded.document.strategy == "confidence"

@@ -72,7 +72,6 @@ def test_aliases_that_multiply_are_refused_without_being_followed() -> None:
     [
         ("", "empty"),
         ("# only a comment\n", "empty"),
-        ("a: 1\n---\nb: 2\n", "more than one YAML document"),
         ("a: &x [*x]", "contains itself"),
         ("a: *nobody", "has no anchor"),
         ("a: !!python/object:os.system x", "tag"),
@@ -98,3 +97,10 @@ def test_a_syntax_error_names_its_line() -> None:
         parse_yaml("a: 1\nb: [1\nc: 2\n")
     assert caught.value.position is not None
     assert caught.value.position[0] >= 2
+
+
+@pytest.mark.parametrize("rest", ["b: 2\n", "", "][ no yaml\n", "- x\n---\n- y\n"])
+def test_what_stands_behind_the_first_document_is_not_read(rest: str) -> None:
+    more: list[tuple[int, int]] = []
+    assert parse_yaml("a: 1\n---\n" + rest, more) == parse_yaml("a: 1\n")
+    assert [line for line, _ in more] == [2]

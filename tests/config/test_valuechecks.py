@@ -1,5 +1,7 @@
 import pytest
 
+from srd.config import loads
+
 
 @pytest.mark.parametrize(
     ("text", "path", "what"),
@@ -99,3 +101,13 @@ def test_annotations_are_bounded(refuse, annotations: str, what: str) -> None:
     text = f"routing: {{decisions: [{decision}]}}"
     [problem] = refuse(text)
     assert what in problem.what
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [("", "an empty keyword"), ("  ", "a keyword of nothing but white space")],
+)
+def test_a_keyword_that_says_nothing_is_a_warning(word: str, what: str) -> None:
+    rule = f"{{name: a, operator: OR, keywords: [ok, '{word}']}}"
+    [warning] = loads(f"routing: {{signals: {{keywords: [{rule}]}}}}").warnings
+    assert (warning.path, warning.what) == ("routing.signals.keywords[0].keywords[1]", what)

@@ -146,22 +146,27 @@ class _FirstMessage(Context):
 
 
 class _FirstPart(Context):
-    """A content array that gets one more text part, as its first."""
+    """A content array that gets one more text part, as its first. Upstream joins the texts of all
+    parts to one string; that would cost the parts their other members, such as cache_control."""
 
     def __init__(self, prompt: SystemPrompt, sink: list[Splice]) -> None:
-        self._part = b'{"type":"text",' + member("text", lexis.encode_string(prompt.text)) + b"}"
+        self._text = prompt.text
         self._sink = sink
         self._empty = True
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if self._empty:
-            self._sink.append(Splice(offset, offset, self._part + b","))
+            self._sink.append(Splice(offset, offset, _text_part(self._text + "\n\n") + b","))
             self._empty = False
         return Want.SKIP
 
     def close(self, edits: Edits, offset: int) -> None:
         if self._empty:
-            self._sink.append(Splice(offset, offset, self._part))
+            self._sink.append(Splice(offset, offset, _text_part(self._text)))
+
+
+def _text_part(text: str) -> bytes:
+    return b'{"type":"text",' + member("text", lexis.encode_string(text)) + b"}"
 
 
 def _inserted(prompt: SystemPrompt) -> bytes:

@@ -36,7 +36,8 @@ def with_text(content, prompt):
     if prompt.mode == "insert" and isinstance(content, str):
         return f"{prompt.text}\n\n{content}"
     if prompt.mode == "insert" and isinstance(content, list) and not isinstance(content, Members):
-        return [Members([("type", "text"), ("text", prompt.text)]), *content]
+        text = prompt.text + ("\n\n" if content else "")
+        return [Members([("type", "text"), ("text", text)]), *content]
     return prompt.text
 
 

@@ -14,6 +14,7 @@ TEXT = 'Say "please".'
 SPELLED = b'"Say \\"please\\"."'
 MESSAGE = b'{"role":"system","content":' + SPELLED + b"}"
 PART = b'{"type":"text","text":' + SPELLED + b"}"
+PART_BEFORE = PART.replace(b'."}', b'.\\n\\n"}')
 
 
 def send(data, mode, *, api=Api.CHAT, chunk=None):
@@ -42,8 +43,8 @@ BEFORE = b'{"content":%s,"role":"system"}'
         (b'{"a":[1]}', SPELLED, SPELLED),
         (b"[]", SPELLED, b"[" + PART + b"]"),
         (b"[ ]", SPELLED, b"[ " + PART + b"]"),
-        (b'[{"type":"text"}]', SPELLED, b"[" + PART + b',{"type":"text"}]'),
-        (b'[ "old" ]', SPELLED, b"[ " + PART + b',"old" ]'),
+        (b'[{"type":"text"}]', SPELLED, b"[" + PART_BEFORE + b',{"type":"text"}]'),
+        (b'[ "old" ]', SPELLED, b"[ " + PART_BEFORE + b',"old" ]'),
     ],
 )  # fmt: skip
 def test_the_text_of_a_system_message_is_edited(spelling, old, replaced, inserted):
@@ -161,7 +162,7 @@ def test_what_waits_for_a_role_is_bounded():
     [
         (b'"old"', SPELLED, SPELLED[:-1] + b'\\n\\nold"'),
         (b"null", SPELLED, SPELLED),
-        (b'[{"type":"text"}]', SPELLED, b"[" + PART + b',{"type":"text"}]'),
+        (b'[{"type":"text"}]', SPELLED, b"[" + PART_BEFORE + b',{"type":"text"}]'),
         (b"[]", SPELLED, b"[" + PART + b"]"),
     ],
 )  # fmt: skip

@@ -138,7 +138,12 @@ def _usage_in_out(reply: Reply) -> dict[str, int]:
 
 def _data(document: Mapping[str, Any], event: str | None = None) -> bytes:
     name = "" if event is None else f"event: {event}\n"
-    return f"{name}data: {json.dumps(document, ensure_ascii=False)}\n\n".encode()
+    return name.encode() + b"data: " + to_json(document) + b"\n\n"
+
+
+def to_json(document: Mapping[str, Any]) -> bytes:
+    """A document as UTF-8; half a surrogate pair, which a client may have sent, is escaped."""
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 _DONE = b"data: [DONE]\n\n"

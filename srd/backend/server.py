@@ -168,7 +168,7 @@ class Backend:
             return response
         body = response.body
         if echo == "body":
-            body = json.dumps(_echo_document(record, response), ensure_ascii=False).encode()
+            body = answers.to_json(_echo_document(record, response))
         return Response(
             response.status,
             body,
@@ -247,7 +247,7 @@ async def _refuse(
 
 
 def _json(status: int, document: dict[str, Any]) -> Response:
-    return Response(status, json.dumps(document, ensure_ascii=False).encode())
+    return Response(status, answers.to_json(document))
 
 
 def _number(head: RequestHead, name: str, default: float | None) -> float | None:

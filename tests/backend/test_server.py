@@ -74,6 +74,19 @@ def test_a_model_name_with_line_breaks_cannot_forge_a_header(call) -> None:
     assert answer.headers["x-backend-model"] == "a\\r\\nx-forged: 1\\u2028"
 
 
+@pytest.mark.parametrize("fields", [{}, {"stream": True}])
+def test_half_a_surrogate_pair_comes_back_as_it_was_sent(call, fields: dict[str, bool]) -> None:
+    messages = [{"role": "user", "content": "half \ud800"}]
+    answer = call(CHAT, chat("base-model", messages=messages, **fields))
+    assert answer.status == 200
+    assert b"\\ud800" in answer.read()
+
+
+def test_half_a_surrogate_pair_is_echoed(call) -> None:
+    told = json.load(call(CHAT, chat("half \udfff"), x_backend_echo="body"))
+    assert told["body"]["model"] == "half \udfff"
+
+
 def test_a_stream_ends_with_done(call) -> None:
     answer = call(CHAT, chat(stream=True), x_backend_chunk_delay_ms="1")
     assert answer.headers["content-type"].startswith("text/event-stream")

@@ -12,6 +12,7 @@ from srd.config.plugins import FastResponseConfig
 from srd.config.problems import Problems, closest, join, quote
 from srd.config.providers import ProviderModel
 from srd.config.rulechecks import check_rule_tree, check_signals
+from srd.config.rules import leaves
 from srd.config.valuechecks import check_values
 
 __all__ = ["check"]
@@ -23,6 +24,7 @@ _VERSION = "v0.3"
 def check(document: Document, problems: Problems) -> None:
     """Report every broken reference, duplicate and impossible combination."""
     _version(document, problems)
+    _switched_off(document, problems)
     _auto_names(document, problems)
     _cards(document, problems)
     _providers(document, problems)
@@ -53,6 +55,21 @@ def _version(document: Document, problems: Problems) -> None:
     if document.version not in ("", _VERSION):
         what = f"{quote(document.version)} is not a version that srd knows"
         problems.warn("version", what, f"read as {_VERSION}")
+
+
+def _switched_off(document: Document, problems: Problems) -> None:
+    """A leaf whose classifier is off never matches, so its owner should know."""
+    path = "global.model_catalog.modules"
+    switches = {
+        "domain": f"{path}.classifier.domain",
+        "pii": f"{path}.classifier.pii",
+        "jailbreak": f"{path}.prompt_guard",
+    }
+    trees = [decision.rules for decision in document.routing.decisions]
+    used = {leaf.type for tree in trees for leaf in leaves(tree)}
+    for kind in sorted(used & document.global_.model_catalog.modules.switched_off):
+        what = f"the {kind} classifier is switched off, and decisions have {kind} conditions"
+        problems.warn(join(switches[kind], "enabled"), what, "they never match")
 
 
 def _auto_names(document: Document, problems: Problems) -> None:

@@ -158,12 +158,14 @@ class _Compiler:
     def _scope(self, leaf_type: str, rule: Rule | None) -> Scope:
         return (rule.scope if rule else None) or default_scope(leaf_type)
 
-    def _domain(self, name: str) -> Signal:
+    def _domain(self, name: str) -> Signal | None:
         rules = self._declared.domains
         rule = next((r for r in rules if r.name == name), None) or DomainRule(name=name)
         scope = self._scope("domain", rule)
         if rule.examples:
             return ExampleDomainSignal(name, scope, self._examples)
+        if "domain" in self._catalog.modules.switched_off:
+            return None
         module = self._catalog.modules.classifier.domain
         policy = DomainPolicy(module.threshold, self._early, module.fallback_category)
         return DomainSignal(name, scope, labels_of(rule, rules), policy)
@@ -242,6 +244,8 @@ class _Compiler:
         if rule is None:
             return None
         is_contrastive = rule.method == "contrastive"
+        if not is_contrastive and "jailbreak" in self._catalog.modules.switched_off:
+            return None
         return JailbreakSignal(
             name,
             self._scope("jailbreak", rule),
@@ -261,7 +265,7 @@ class _Compiler:
 
     def _pii(self, name: str) -> Signal | None:
         rule = next((r for r in self._declared.pii if r.name == name), None)
-        if rule is None:
+        if rule is None or "pii" in self._catalog.modules.switched_off:
             return None
         return PiiSignal(
             name,

@@ -1,4 +1,4 @@
-"""Signals of upstream that srd does not have.
+"""Signals of upstream that srd does not have, or that the operator has switched off.
 
 Why this file exists: a document that uses one still loads (with a warning), and its decisions must
 mean something: such a signal never matches. It must not know which types these are.

@@ -131,3 +131,32 @@ def test_an_auto_name_that_is_a_model_too_is_a_warning(router: str, path: str) -
     [warning] = loads(text).warnings
     assert warning.path == path
     assert '"m" is a model too' in warning.what
+
+
+MODULES = """
+routing:
+  modelCards: [{name: m}]
+  signals: {pii: [{name: p}], jailbreak: [{name: j}]}
+  decisions:
+    - name: d
+      rules: {operator: OR, conditions: [{type: pii, name: p}, {type: domain, name: law}]}
+      modelRefs: [{model: m}]
+providers: {defaults: {default_model: m}}
+global: {model_catalog: {modules: %s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("modules", "paths"),
+    [
+        ("{classifier: {pii: {enabled: false}}}", ["classifier.pii.enabled"]),
+        ("{classifier: {domain: {enabled: false}}}", ["classifier.domain.enabled"]),
+        ("{classifier: {domain: {enabled: true}}}", []),
+        ("{prompt_guard: {enabled: false}}", []),  # no decision asks for it
+    ],
+)
+def test_a_classifier_that_is_off_and_asked_for_is_a_warning(
+    modules: str, paths: list[str]
+) -> None:
+    found = loads(MODULES % modules).warnings
+    assert [w.path for w in found] == [f"global.model_catalog.modules.{path}" for path in paths]

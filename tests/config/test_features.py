@@ -92,6 +92,8 @@ ASKED = [
      "global.model_catalog.system.fact_check_classifier", "models of that kind"),
     (GLOBAL.format("model_catalog: {embeddings: {semantic: {gemma_model_path: models/x}}}"),
      "global.model_catalog.embeddings.semantic.gemma_model_path", "models of that kind"),
+    (GLOBAL.format("model_catalog: {modules: {prompt_guard: {on_error: block}}}"),
+     "global.model_catalog.modules.prompt_guard.on_error", "blocking"),
     (GLOBAL.format("model_catalog: {modules: {prompt_compression: {enabled: true}}}"),
      "global.model_catalog.modules.prompt_compression", "prompt_compression"),
     (GLOBAL.format("model_catalog: {modules: {classifier: {mcp: {enabled: true}}}}"),

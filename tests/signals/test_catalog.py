@@ -349,3 +349,24 @@ def test_the_streaming_examples_keywords_hit(whole: Moment) -> None:
     assert true("my ssn only") == []
     for signal in signals.signals:
         assert isinstance(signal, KeywordSignal)
+
+
+@pytest.mark.parametrize(
+    ("modules", "off"),
+    [
+        ("{classifier: {domain: {enabled: false}}}", {"domain:law"}),
+        ("{classifier: {pii: {enabled: false}}}", {"pii:p"}),
+        ("{prompt_guard: {enabled: false}}", {"jailbreak:j"}),
+    ],
+)
+def test_a_classifier_that_is_switched_off_is_not_asked(modules: str, off: set[str]) -> None:
+    signals = """
+    domains: [{name: law}, {name: cooking, examples: [cook]}]
+    pii: [{name: p}]
+    jailbreak: [{name: j}, {name: c, method: contrastive, jailbreak_patterns: [x]}]
+"""
+    leaves = ("domain law", "domain cooking", "pii p", "jailbreak j", "jailbreak c")
+    more = f"global: {{model_catalog: {{modules: {modules}}}}}"
+    compiled = compile_signals(document(signals, *leaves, more=more), classifier=None).signals
+    unsupported = {f"{s.type}:{s.name}" for s in compiled if isinstance(s, UnsupportedSignal)}
+    assert unsupported == off

@@ -1,6 +1,6 @@
 """The `srd` command: a group whose subcommands are imported only when they are used.
 
-Why this file exists: `srd version` must not load ONNX Runtime. It knows the names of the commands
+Why this file exists: `srd --version` must not load ONNX Runtime. It knows the names of the commands
 and where they live, nothing else.
 """
 
@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("srd.cli.check", "Check a configuration and say what it can decide early."),
     "classify": ("srd.cli.classify", "Say where prompts would go."),
     "explain": ("srd.cli.explain", "Explain the decision for one request body."),
+    "schema": ("srd.cli.schema", "Print the JSON Schema of a configuration, for editors."),
     "backend": ("srd.cli.backend", "Run the demo model server."),
     "demo": ("srd.cli.demo", "Route a dozen prompts through a real Envoy and show a table."),
 }
@@ -49,7 +50,14 @@ def main() -> None:
 
     It reads OpenAI-style requests while they are being uploaded, classifies the prompt, picks the
     model or LoRA adapter, and rewrites the request without touching any other byte.
-    """
+
+    \b
+    First steps:
+      srd check values.yaml             is it good, and what can be decided early
+      srd classify "Is 91 a prime?"     where would this prompt go
+      srd explain body.json             why, and which bytes would change
+      srd serve --config values.yaml    behind AgentGateway or Envoy
+    """  # noqa: D301 - click's mark for "keep these lines" is a backspace
 
 
 if __name__ == "__main__":

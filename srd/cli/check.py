@@ -4,6 +4,7 @@ Why this file exists: people run it before a roll-out and in CI, so its exit sta
 are an interface. It must not start anything.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -48,10 +49,12 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
         _print(str(file), errors.problems)
         _print(str(file), errors.warnings, "warning")
         count = len(errors.problems)
-        click.echo(f"{file}: {count} error{'' if count == 1 else 's'}")
+        total = f"{count} error{'' if count == 1 else 's'}"
+        click.echo(f"{file}: {click.style(total, fg='red', bold=True)}")
         raise SystemExit(_REFUSED) from None
     if not quiet:
-        click.echo(f"{file}: good ({loaded.kind}, sha256 {loaded.sha256[:12]})")
+        good = click.style("good", fg="green", bold=True)
+        click.echo(f"{file}: {good} ({loaded.kind}, sha256 {loaded.sha256[:12]})")
         click.echo(summary(loaded.document).text())
     _print(str(file), loaded.warnings, "warning")
     if strict and loaded.warnings:
@@ -59,6 +62,12 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
 
 
 def _print(source: str, problems: tuple[Problem, ...], level: str = "") -> None:
-    """What is found is the output of a checker; warnings say that they are warnings."""
+    """What is found is the output of a checker; warnings say that they are warnings.
+
+    A terminal shows the place in bold; elsewhere click takes the colours out again.
+    """
+    colour = "yellow" if level else "red"
     for problem in problems:
-        click.echo(render(source, problem, level))
+        place = render(source, replace(problem, what="", hint=""), level)
+        text = render(source, problem, level)[len(place) :]
+        click.echo(click.style(place, fg=colour, bold=True) + text)

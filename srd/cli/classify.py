@@ -37,8 +37,19 @@ _WINDOW = 512
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A v0.3 document; without it, the one embedded in the package.",
 )
-@click.option("--model-dir", type=click.Path(path_type=Path), default=None, help="Another model.")
-@click.option("--threads", type=int, default=None, help="Classifier threads.")
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Another classifier than the one in the package.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Classifier threads; default: cores minus one.",
+)
 def classify(
     text: str | None,
     jsonl: TextIO | None,
@@ -54,8 +65,13 @@ def classify(
     jailbreak              risk, 0 to 1
     pii                    entities over the model's threshold, with character offsets
 
-    TEXT "-" reads the prompt from standard input. Every line is one JSON object, with --jsonl in
-    the order of the input; a line that is not an object with "text" gives one with "error".
+    TEXT "-" reads the prompt from standard input. With --jsonl every line in gives one JSON object
+    out, in the same order; a line that is not an object with "text" gives one with "error".
+
+    \b
+    Examples:
+      srd classify "What is the derivative of x^3?"
+      srd classify --config values.yaml --jsonl prompts.jsonl > routed.jsonl
     """  # noqa: D301 - click reads the backspace
     if (text is None) == (jsonl is None):
         raise click.UsageError("give TEXT or --jsonl, one of them")

@@ -34,8 +34,19 @@ _COLOUR = {"+": "green", "?": "yellow"}
     help="A v0.3 document; without it, the one embedded in the package.",
 )
 @click.option("--path", default="/v1/chat/completions", show_default=True, help="Request path.")
-@click.option("--header", "headers", multiple=True, help='A request header, "name: value".')
-@click.option("--model-dir", type=click.Path(path_type=Path), default=None, help="Another model.")
+@click.option(
+    "--header",
+    "headers",
+    metavar="'NAME: VALUE'",
+    multiple=True,
+    help="A request header; may be given more than once.",
+)
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Another classifier than the one in the package.",
+)
 def explain(
     body: Path, config: Path | None, path: str, headers: tuple[str, ...], model_dir: Path | None
 ) -> None:
@@ -43,7 +54,15 @@ def explain(
 
     Prints every rule with what its signals said (+ true, - false, ? unknown when it fell), the
     chosen model, the headers that would be set, and the bytes of the body that would change.
-    """
+
+    \b
+    Exit status: 0 when the request goes on, 1 when srd would refuse it, 2 for bad usage.
+
+    \b
+    Example:
+      echo '{"model":"auto","messages":[{"role":"user","content":"Is 91 a prime?"}]}' |
+        srd explain --config values.yaml -
+    """  # noqa: D301 - click's mark for "keep these lines" is a backspace
     policy, classifier = open_policy(config, model_dir=model_dir, heads=frozenset({"domain"}))
     raw = sys.stdin.buffer.read() if str(body) == "-" else body.read_bytes()
 

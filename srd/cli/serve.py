@@ -30,19 +30,24 @@ from srd.daemon.tls import ServerTls, TlsError, TlsFiles
 )
 @click.option(
     "--listen",
+    metavar="HOST:PORT",
     default="127.0.0.1:50051",
     show_default=True,
     help="ExtProc, health and reflection (gRPC).",
 )
-@click.option("--unix", "unix_path", default=None, help="Also listen on this Unix socket.")
+@click.option(
+    "--unix", "unix_path", metavar="PATH", default=None, help="Also listen on this Unix socket."
+)
 @click.option(
     "--admin",
+    metavar="HOST:PORT",
     default="127.0.0.1:8080",
     show_default=True,
     help="Probes and the classify API (HTTP); empty: off.",
 )
 @click.option(
     "--metrics",
+    metavar="HOST:PORT",
     default="127.0.0.1:9190",
     show_default=True,
     help="Prometheus scrapes (HTTP); empty: off.",
@@ -76,14 +81,19 @@ from srd.daemon.tls import ServerTls, TlsError, TlsFiles
     help="Where the classifier runs; cuda without CUDA fails at start.",
 )
 @click.option(
-    "--threads", type=int, default=None, help="Classifier threads; default: cores minus one."
+    "--threads",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Classifier threads; default: cores minus one.",
 )
 @click.option(
     "--grace",
-    type=float,
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
     default=30.0,
     show_default=True,
-    help="Seconds that streams in flight get after SIGTERM.",
+    help="How long streams in flight may go on after SIGTERM.",
 )
 @click.option(
     "--log-format",
@@ -93,7 +103,11 @@ from srd.daemon.tls import ServerTls, TlsError, TlsFiles
     help="auto: text on a terminal, JSON lines otherwise.",
 )
 @click.option(
-    "--log-level", default="info", show_default=True, help="debug, info, warning or error."
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="The least serious line that is logged.",
 )
 def serve(
     config: Path,

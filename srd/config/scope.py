@@ -8,9 +8,10 @@ import enum
 
 from srd.config.base import Scope
 from srd.config.document import Document
+from srd.config.features import EVALUATED_SIGNALS
 from srd.config.rules import Leaf, RuleNode, leaves
 
-__all__ = ["Early", "can_be_early", "default_scope", "full_leaves", "scope_of"]
+__all__ = ["Early", "can_be_early", "default_scope", "full_leaves", "is_dead", "scope_of"]
 
 #: Exact counts, security, and what compares turns or may stand anywhere in the body.
 _FULL = frozenset(
@@ -45,6 +46,20 @@ def scope_of(document: Document, leaf: Leaf) -> Scope:
     return default_scope(leaf.type)
 
 
+def is_dead(document: Document, leaf_type: str, name: str) -> bool:
+    """True when such a leaf is false for every request, and known to be from the start: srd does not
+    have its signal, or its classifier is switched off."""
+    if leaf_type not in EVALUATED_SIGNALS:
+        return True
+    if leaf_type not in document.global_.model_catalog.modules.switched_off:
+        return False
+    signals = document.routing.signals
+    contrastive = (rule.name for rule in signals.jailbreak if rule.method == "contrastive")
+    by_examples = (rule.name for rule in signals.domains if rule.examples)
+    alive = {"jailbreak": contrastive, "domain": by_examples}
+    return name not in alive.get(leaf_type, ())
+
+
 class Early(enum.StrEnum):
     """Whether a decision can fall before the body has ended."""
 
@@ -64,7 +79,7 @@ def full_leaves(document: Document, tree: RuleNode) -> tuple[str, ...]:
     while stack:
         leaf = stack.pop()
         key = f"{leaf.type}:{leaf.name}"
-        if scope_of(document, leaf) == "full":
+        if scope_of(document, leaf) == "full" and not is_dead(document, leaf.type, leaf.name):
             found[key] = None
         composer = _composer(document, leaf)
         if composer is not None and key not in seen:
@@ -122,6 +137,8 @@ def _composer(document: Document, leaf: Leaf) -> RuleNode | None:
 def _reach(document: Document, node: RuleNode, depth: int = 0) -> frozenset[str]:
     """The truth values (T, F, U) that a tree can have while full-scope leaves are unknown."""
     if isinstance(node, Leaf):
+        if is_dead(document, node.type, node.name):
+            return frozenset("F")
         own = frozenset("U" if scope_of(document, node) == "full" else "TF")
         composer = _composer(document, node)
         if composer is None or depth > _MAX_COMPOSERS:

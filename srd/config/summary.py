@@ -10,7 +10,7 @@ from srd.config.base import Scope
 from srd.config.document import Document
 from srd.config.plugins import SystemPromptConfig
 from srd.config.rules import Branch, Leaf, RuleNode, leaves
-from srd.config.scope import Early, can_be_early, default_scope
+from srd.config.scope import Early, can_be_early, default_scope, is_dead
 
 __all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "default_scope", "summary"]
 
@@ -158,7 +158,8 @@ def _signals(document: Document) -> tuple[SignalLine, ...]:
     lines = []
     for leaf_type, rule in document.routing.signals.rules():
         name = getattr(rule, "role", rule.name) if leaf_type == "authz" else rule.name
-        scope = rule.scope or default_scope(leaf_type)
+        dead = is_dead(document, leaf_type, name)
+        scope = "window" if dead else rule.scope or default_scope(leaf_type)
         lines.append(SignalLine(leaf_type, name, scope, (leaf_type, name) in used))
     return tuple(lines)
 

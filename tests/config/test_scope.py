@@ -1,7 +1,7 @@
 import pytest
 
 from srd.config.rules import LEAF_TYPES, Leaf
-from srd.config.scope import Early, can_be_early, default_scope, full_leaves, scope_of
+from srd.config.scope import Early, can_be_early, default_scope, full_leaves, is_dead, scope_of
 
 FULL = {
     "jailbreak", "pii", "context", "conversation", "structure", "reask", "user_feedback",
@@ -15,6 +15,7 @@ routing:
     keywords: [{name: k, operator: OR, keywords: [x]}, {name: kf, operator: OR, keywords: [x],
                 scope: full}]
     domains: [{name: math}]
+    fact_check: [{name: needs_fact_check}]
     jailbreak: [{name: j}, {name: jw, scope: window}]
     context: [{name: c}]
     complexity: [{name: deep, composer: {type: context, name: c}}]
@@ -33,6 +34,7 @@ def _decisions(take, *rules: str, strategy: str = "priority"):
 
 
 K, MATH = "{type: keyword, name: k}", "{type: domain, name: math}"
+FACT = "{type: fact_check, name: needs_fact_check}"  # a signal that srd does not have
 J, JW = "{type: jailbreak, name: j}", "{type: jailbreak, name: jw}"
 
 
@@ -75,7 +77,11 @@ def test_a_rules_own_scope_comes_before_its_types(take, leaf_type, name, scope) 
         ((_all("OR"),), "no", ()),
         (("{type: keyword, name: kf}",), "no", ("keyword:kf",)),
         (("{type: complexity, name: 'deep:hard'}",), "no", ("context:c",)),
+        ((FACT,), "no", ()),
+        ((_all("OR", K, FACT),), "yes", ()),
+        ((_all("NOT", FACT),), "yes", ()),
         # what outranks it
+        ((FACT, K), "yes", ()),
         ((J, K), "no", ("jailbreak:j",)),
         ((_all("OR", MATH, J), K), "no", ("jailbreak:j",)),
         ((_all("AND", MATH, J), K), "sometimes", ("jailbreak:j",)),
@@ -129,3 +135,31 @@ def test_composers_that_go_in_circles_end(take) -> None:
     )
     document = take(text)
     assert full_leaves(document, Leaf(type="complexity", name="deep:hard")) == ()
+
+
+@pytest.mark.parametrize(
+    ("leaf_type", "name", "dead"),
+    [
+        ("jailbreak", "j", True),
+        ("jailbreak", "contrastive", False),
+        ("domain", "math", True),
+        ("domain", "examples", False),
+        ("pii", "p", True),
+        ("keyword", "k", False),
+        ("modality", "AR", True),
+    ],
+)
+def test_leaves_of_classifiers_that_are_switched_off_are_dead(take, leaf_type, name, dead) -> None:
+    document = take("""
+routing:
+  signals:
+    jailbreak: [{name: j}, {name: contrastive, method: contrastive, jailbreak_patterns: [x]}]
+    domains: [{name: math}, {name: examples, examples: [x]}]
+    pii: [{name: p}]
+global:
+  model_catalog:
+    modules:
+      classifier: {domain: {enabled: false}, pii: {enabled: false}}
+      prompt_guard: {enabled: false}
+""")
+    assert is_dead(document, leaf_type, name) is dead

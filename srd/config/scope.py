@@ -47,8 +47,8 @@ def scope_of(document: Document, leaf: Leaf) -> Scope:
 
 
 def is_dead(document: Document, leaf_type: str, name: str) -> bool:
-    """True when such a leaf is false for every request, and known to be from the start: srd does not
-    have its signal, or its classifier is switched off."""
+    """True when such a leaf is false for every request, known from the start: srd does not have its
+    signal, or its classifier is switched off."""
     if leaf_type not in EVALUATED_SIGNALS:
         return True
     if leaf_type not in document.global_.model_catalog.modules.switched_off:

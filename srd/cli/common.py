@@ -25,16 +25,6 @@ _log = logging.getLogger("srd.classify")
 CLASSIFY_HEADS = frozenset({"domain", "jailbreak", "pii"})
 
 
-def setup_logging(log_format: str, level: str) -> None:
-    """One handler on stderr."""
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        force=True,
-    )
-
-
 def classifier_for(
     document: Document,
     *,

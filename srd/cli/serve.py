@@ -14,11 +14,12 @@ from typing import Literal
 import click
 
 from srd.classify.api import Classifier, ClassifierUnavailable, ModelError
-from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for, setup_logging
+from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for
 from srd.config import ConfigErrors, Document
 from srd.daemon.app import Daemon, ServeOptions
 from srd.daemon.notify import listen_fds
 from srd.daemon.tls import ServerTls, TlsError, TlsFiles
+from srd.telemetry.logs import setup_logging
 
 
 @click.command()
@@ -159,7 +160,7 @@ def serve(
         for problem in errors.problems:
             click.echo(f"{config}: {problem}", err=True)
         sys.exit(EXIT_CONFIG)
-    except (OSError, ClassifierUnavailable, ModelError) as error:
+    except (OSError, ClassifierUnavailable, ModelError, RuntimeError) as error:
         click.echo(f"srd cannot start: {error}", err=True)
         sys.exit(EXIT_START)
 

@@ -29,7 +29,9 @@ from srd.daemon.service import Service
 from srd.daemon.stream import handler_for
 from srd.daemon.tls import ServerTls
 from srd.exchange.policy import Policy, build_policy
-from srd.telemetry.record import NullObserver, Observer
+from srd.telemetry.metrics import Metrics
+from srd.telemetry.observer import Renderings
+from srd.telemetry.tracing import Tracing, open_tracing
 
 log = logging.getLogger("srd")
 
@@ -60,7 +62,6 @@ class Daemon:
         options: ServeOptions,
         *,
         open_classifier: ClassifierFactory,
-        observer: Observer | None = None,
     ) -> None:
         self.options = options
         self.state = "starting"
@@ -70,7 +71,8 @@ class Daemon:
         self.server: ExtProcServer | None = None
         self.reloads = {"ok": 0, "failed": 0}
         self._open_classifier = open_classifier
-        self._observer = observer or NullObserver()
+        self.metrics = Metrics(self)
+        self._tracing: Tracing | None = None
         self._stop = asyncio.Event()
         self._hard_stop = asyncio.Event()
         self._reload_lock = asyncio.Lock()
@@ -119,6 +121,8 @@ class Daemon:
                 await port.close()
             if self.service is not None and self.service.classifier is not None:
                 self.service.classifier.close()
+            if self._tracing is not None:
+                await loop.run_in_executor(None, self._tracing.close)
         return 0
 
     async def _bring_up(self) -> None:
@@ -127,7 +131,8 @@ class Daemon:
         loop = asyncio.get_running_loop()
         classifier = await loop.run_in_executor(None, self._open_classifier, loaded.document)
         policy = await loop.run_in_executor(None, build_policy, loaded.document, classifier)
-        self.service = Service(policy, classifier, self._observer)
+        self._tracing = open_tracing(loaded.document)
+        self.service = Service(policy, classifier, Renderings(self.metrics, self._tracing))
         limits = loaded.document.global_.router.limits
         self.server = ExtProcServer(
             handler_for(self.service),

@@ -78,4 +78,5 @@ class Routes:
         )
 
     async def _metrics(self, call: Call) -> Response:
-        return Response(200, b"", content_type="text/plain; version=0.0.4; charset=utf-8")
+        body, kind = self._daemon.metrics.render(call.head.headers.get("accept", ""))
+        return Response(200, body, content_type=kind)

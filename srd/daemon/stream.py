@@ -11,6 +11,7 @@ While a reply waits for the gateway's window nothing more is read: back pressure
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -79,6 +80,7 @@ class StreamDriver:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: Future[Scores] | None = None
+        self._context = contextvars.copy_context()
         self._held = 0
         self._first = True
         self.record = ExchangeRecord(
@@ -96,13 +98,14 @@ class StreamDriver:
         service.open_streams += 1
         service.streams[id(self)] = self
         service.observer.opened(record)
+        self._context = contextvars.copy_context()
         try:
             await self._converse()
         except asyncio.CancelledError:
-            record.outcome = "ok" if record.replied_at or record.refused_status else "aborted"
+            record.outcome = self._outcome()
             raise
         except StreamClosedError:
-            record.outcome = "ok" if record.replied_at or record.refused_status else "aborted"
+            record.outcome = self._outcome()
         except GatewayProtocolError as bad:
             record.outcome, record.note = "protocol_error", bad.problem
             await self._stream.end(Status[bad.status], bad.problem)
@@ -186,6 +189,7 @@ class StreamDriver:
         if request.phase is Phase.REQUEST_BODY:
             record.bytes_in += len(request.body)
             record.first_byte_at = record.first_byte_at or now
+            record.evidence_at = record.evidence_at if record.decision else now
             record.body_ended_at = now if request.end_of_stream else 0.0
         elif request.phase is Phase.RESPONSE_BODY:
             record.response_first_byte_at = record.response_first_byte_at or now
@@ -317,7 +321,8 @@ class StreamDriver:
 
     def _inject(self, event: Event) -> None:
         """An event that did not come from the stream, handled by a task of its own."""
-        task = self._loop.create_task(self._handle_guarded(event))
+        # In the stream's own context: ids on log lines are the exchange's.
+        task = self._loop.create_task(self._handle_guarded(event), context=self._context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -41,6 +41,7 @@ class ExchangeRecord:
     headers_at: float = 0.0
     first_byte_at: float = 0.0
     body_ended_at: float = 0.0
+    evidence_at: float = 0.0  # the last body message before the decision
     decided_at: float = 0.0
     replied_at: float = 0.0  # the header reply, or the answer to a buffered body
     response_headers_at: float = 0.0
@@ -54,7 +55,8 @@ class ExchangeRecord:
     observed: Observed | None = None
     outcome: str = "open"  # ok, refused, aborted, protocol_error, undecodable, internal
     note: str = ""
-    span: object | None = None  # the tracer's own state
+    traced: bool = False  # the tracer has decided about this exchange
+    span: object | None = None  # the tracer's own state, None when it is not recorded
 
     @property
     def request_id(self) -> str:

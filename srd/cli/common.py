@@ -14,6 +14,7 @@ import click
 
 from srd.classify.api import Classifier, ClassifierUnavailable, ModelError
 from srd.config import ConfigErrors, Document, load, load_default
+from srd.config.problems import render
 from srd.exchange.policy import Policy, build_policy, needed_heads
 from srd.signals.catalog import compile_signals
 
@@ -23,6 +24,12 @@ _log = logging.getLogger("srd.classify")
 
 #: What `srd classify` tells of every prompt, whatever the configuration needs.
 CLASSIFY_HEADS = frozenset({"domain", "jailbreak", "pii"})
+
+
+def say_why(source: object, errors: ConfigErrors) -> None:
+    """Every error of a document on stderr, as `srd check` prints them."""
+    for problem in errors.problems:
+        click.echo(render(str(source), problem), err=True)
 
 
 def classifier_for(
@@ -79,8 +86,7 @@ def open_policy(
         assert classifier is not None
         return build_policy(loaded.document, classifier), classifier
     except ConfigErrors as errors:
-        for problem in errors.problems:
-            click.echo(f"{config}: {problem}", err=True)
+        say_why(config, errors)
         sys.exit(EXIT_CONFIG)
     except (OSError, ClassifierUnavailable, ModelError) as error:
         click.echo(f"srd cannot start: {error}", err=True)

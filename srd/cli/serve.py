@@ -14,12 +14,23 @@ from typing import Literal
 import click
 
 from srd.classify.api import Classifier, ClassifierUnavailable, ModelError
-from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for
+from srd.cli.common import EXIT_CONFIG, EXIT_START, classifier_for, say_why
 from srd.config import ConfigErrors, Document
 from srd.daemon.app import Daemon, ServeOptions
 from srd.daemon.notify import listen_fds
+from srd.daemon.server import split_address
 from srd.daemon.tls import ServerTls, TlsError, TlsFiles
 from srd.telemetry.logs import setup_logging
+
+
+def _address(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Refuse what is no address before anything is started; "" is for the code that starts."""
+    try:
+        if value:
+            split_address(value)
+    except ValueError as bad:
+        raise click.BadParameter(str(bad)) from None
+    return value
 
 
 @click.command()
@@ -32,6 +43,7 @@ from srd.telemetry.logs import setup_logging
 @click.option(
     "--listen",
     metavar="HOST:PORT",
+    callback=_address,
     default="127.0.0.1:50051",
     show_default=True,
     help="ExtProc, health and reflection (gRPC).",
@@ -42,6 +54,7 @@ from srd.telemetry.logs import setup_logging
 @click.option(
     "--admin",
     metavar="HOST:PORT",
+    callback=_address,
     default="127.0.0.1:8080",
     show_default=True,
     help="Probes and the classify API (HTTP); empty: off.",
@@ -49,6 +62,7 @@ from srd.telemetry.logs import setup_logging
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
+    callback=_address,
     default="127.0.0.1:9190",
     show_default=True,
     help="Prometheus scrapes (HTTP); empty: off.",
@@ -157,8 +171,7 @@ def serve(
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             sys.exit(runner.run(run()))
     except ConfigErrors as errors:
-        for problem in errors.problems:
-            click.echo(f"{config}: {problem}", err=True)
+        say_why(config, errors)
         sys.exit(EXIT_CONFIG)
     except (OSError, ClassifierUnavailable, ModelError, RuntimeError) as error:
         click.echo(f"srd cannot start: {error}", err=True)

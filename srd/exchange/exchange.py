@@ -80,6 +80,8 @@ class Exchange:
         return self._dispatch(event, now)
 
     def _dispatch(self, event: Event, now: float) -> list[Command]:
+        if self.request.refused and not isinstance(event, PeerEnded):
+            return []  # answered by ourselves: read on, say nothing more
         match event:
             case BodyArrived("request", data, end):
                 return self.request.body(data, end, now)

@@ -80,6 +80,7 @@ class RequestHalf:
         self.facts = RequestFacts(headers={})
         self.decision: Decision | None = None
         self.note = ""
+        self.refused = False
 
     def __repr__(self) -> str:
         return f"<RequestHalf {self._state.value} mode={self._mode.name} held={self.held}>"
@@ -439,6 +440,7 @@ class RequestHalf:
         dropped: list[Command] = [DropAsk(self._ask_id)] if self._asked else []
         self._asked = False
         self._body = self._deliberation = None
+        self.refused = True
         self._become(State.CLOSED)
         return [*dropped, StopTimers(), Refuse(immediate)]
 

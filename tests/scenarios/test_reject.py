@@ -14,6 +14,7 @@ from playbook import (
     nothing,
     policy_of,
     refused,
+    response_headers,
 )
 
 from srd.exchange.events import BodyMode
@@ -59,6 +60,7 @@ def test_056_after_a_refusal_everything_is_read_and_nothing_answered(play):
     p >> headers() >> body(b"no json", end=False) << refused(400)
     p >> body(b"more") << nothing
     p >> body(b"", end=True) << nothing
+    p >> response_headers(400) << nothing
     p.done(b"")
 
 

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from click import unstyle
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from playbook import by_words
+
+from srd.cli.explain import render as explain
+from srd.exchange.offline import run_body
+from srd.telemetry.logs import JsonFormatter
+from srd.telemetry.observer import Renderings, decision_fields
+from srd.telemetry.tracing import Sampling, Tracing
+
+CHAT = {"model": "auto", "messages": [{"role": "user", "content": "the derivative of x^3?"}]}
+CORPUS = [
+    CHAT,
+    CHAT | {"messages": [{"role": "user", "content": "urgent: call me"}]},
+    CHAT | {"model": "law-expert"},
+    CHAT | {"messages": [{"role": "user", "content": "the derivative " * 400}]},
+    CHAT | {"messages": [{"role": "user", "content": "nothing in particular"}]},
+]
+
+
+@pytest.fixture
+def spans():
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def renderings(metrics, spans):
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    return Renderings(metrics, Tracing(provider, Sampling()))
+
+
+@pytest.mark.parametrize("document", CORPUS)
+def test_span_line_headers_and_explanation_say_the_same(
+    policy, exchange, renderings, spans, caplog, document
+):
+    raw = json.dumps(document).encode()
+    record, headers = exchange(raw)
+    caplog.set_level(logging.INFO, logger="srd")
+    renderings.opened(record)
+    renderings.headers(record)
+    renderings.decided(record)
+    renderings.ended(record)
+    (line,) = [r for r in caplog.records if r.msg == "routing_decision"]
+    said = json.loads(JsonFormatter().format(line))
+    span = dict(spans.get_finished_spans()[-1].attributes)
+    outcome = run_body(policy, raw, by_words)
+    explained = unstyle("\n".join(explain(policy.document, outcome, raw)))
+
+    assert said["selected_model"] == span["routing.selected_model"]
+    assert said["selected_model"] == headers["x-vsr-selected-model"]
+    assert f"model       {said['selected_model']}" in explained
+    assert said["decision"] == span["decision.name"]
+    assert said["decision"] == headers.get("x-vsr-selected-decision", "")
+    assert f"decision    {said['decision'] or '('}" in explained
+    assert said["basis"] == span["srd.basis"] == headers["x-vsr-decision-basis"]
+    assert f"basis       {said['basis']}, " in explained
+    assert said["category"] == span["category.name"] == headers.get("x-vsr-selected-category", "")
+    if said["decision"]:
+        assert headers["x-vsr-selected-confidence"] == f"{span['decision.confidence']:.4f}"
+        assert f"confidence  {span['decision.confidence']:.4f}" in explained
+        assert said["confidence"] == pytest.approx(span["decision.confidence"], abs=1e-4)
+    assert said["reasoning_enabled"] == (headers.get("x-vsr-selected-reasoning") == "on")
+    assert said["bytes_at_decision"] == span["srd.bytes_at_decision"]
+
+
+def test_a_rendering_that_breaks_touches_nobody(metrics, exchange, monkeypatch, caplog):
+    def broken(*_: object) -> None:
+        raise RuntimeError("injected")
+
+    monkeypatch.setattr(metrics, "decided", broken, raising=False)
+    record, _ = exchange()
+    renderings = Renderings(metrics, None)
+    renderings.opened(record)
+    renderings.decided(record)
+    renderings.ended(record)
+    assert renderings.failures == 1
+
+
+def test_no_secret_is_in_any_rendering(exchange, renderings, spans, caplog, metrics):
+    secrets = {"authorization": "Bearer CANARY-1", "x-api-key": "CANARY-2", "cookie": "CANARY-3"}
+    raw = json.dumps(CHAT | {"user": "CANARY-4", "metadata": {"k": "CANARY-5"}})
+    raw = raw.replace("the derivative", "CANARY-6 the derivative")
+    caplog.set_level(logging.DEBUG)
+    for text in (raw, raw.replace('"auto"', '"CANARY-7"'), raw[:-3]):
+        record, headers = exchange(text.encode(), extra=secrets)
+        renderings.opened(record)
+        renderings.headers(record)
+        renderings.decided(record)
+        renderings.ended(record)
+        assert "CANARY" not in str(headers)
+    lines = "\n".join(JsonFormatter().format(r) for r in caplog.records)
+    told = lines + str([span.to_json() for span in spans.get_finished_spans()])
+    told += metrics.render("")[0].decode()
+    assert "CANARY" not in told
+
+
+def test_the_fields_are_upstreams(exchange):
+    record, _ = exchange()
+    fields = decision_fields(record.decision, record)
+    for name in ("reason_code", "original_model", "selected_model", "decision"):
+        assert name in fields
+    assert fields["routing_latency_ms"] == pytest.approx(3.0, abs=0.01)

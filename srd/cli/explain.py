@@ -126,7 +126,8 @@ def _verdict(decision: Decision) -> Iterator[str]:
         yield f"margin      {decision.margin:.4f}"
     if decision.label is not None:
         top = f"{decision.label} {decision.label_confidence:.4f}"
-        yield f"classifier  {top} ({decision.stage}, {decision.tokens_read} tokens)"
+        read = f", {decision.tokens_read} tokens" if decision.tokens_read else ""
+        yield f"classifier  {top} ({decision.stage}{read})"
     if decision.reasoning is not None:
         state = f"on, effort {decision.reasoning.effort}" if decision.reasoning.enabled else "off"
         yield f"reasoning   {state}"

@@ -29,6 +29,13 @@ def test_it_shows_the_tree_the_model_and_the_bytes_that_would_change():
     assert any('"auto" -> "math-expert"' in line for line in lines)
 
 
+def test_the_classifier_line_counts_tokens_only_where_some_were_read():
+    lines = run(body=BODY | {"messages": [{"role": "user", "content": "integral " * 30}]}).stdout
+    [line] = [line for line in lines.splitlines() if line.startswith("classifier")]
+    assert "(linear)" in line or " tokens)" in line
+    assert " 0 tokens" not in line
+
+
 def test_a_refusal_is_explained_by_its_answer():
     done = run(body=BODY | {"model": "gpt-99"})
     assert done.exit_code == 1

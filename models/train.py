@@ -79,7 +79,7 @@ def step_encoder(options: argparse.Namespace, log: Log) -> None:
     from srd_train import data, encoder, mixture
 
     train = {name: data.part(rows, "train") for name, rows in data.tasks(options.data).items()}
-    daily = mixture.everyday(train["domain"], 1600)
+    daily = mixture.everyday(train["domain"], 5000)
     sets = encoder.Sets(
         domain=mixture.weigh_domain(train["domain"]),
         jailbreak=mixture.weigh_jailbreak(train["jailbreak"] + daily),
@@ -90,6 +90,7 @@ def step_encoder(options: argparse.Namespace, log: Log) -> None:
         minutes=options.minutes,
         max_tokens=options.max_tokens,
         lr=options.lr,
+        head_lr=options.lr * 7,
         threads=options.threads,
         seed=SEED + options.seed,
     )

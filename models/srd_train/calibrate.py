@@ -7,11 +7,12 @@ the rows it is reported on means nothing. Only the dev split is read here.
 from __future__ import annotations
 
 import json
+import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import data, measures
+from . import augment, data, measures
 from .common import DOMAINS, JAILBREAK, PII, SEED, WINDOWS, Log
 from .data import Row
 from .runtime import Model, log_softmax
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
-#: Points of accuracy that the first stage may cost on the prompts it answers, against the encoder.
-LOSS_ALLOWED = 0.003
+#: Share of a kind's prompts that the first stage may get wrong where the encoder was right, net.
+LOSS_ALLOWED = 0.005
 #: Share of clean dev texts that the PII head may find something in.
 CLEAN_HITS = 0.01
 PII_THRESHOLDS = tuple(round(0.4 + 0.05 * i, 2) for i in range(12))
+#: Where the two goals cannot both be had, the middle: users set their own threshold per rule.
+PII_FALLBACK = 0.8
 #: Share of benign dev prompts that may score above the jailbreak threshold.
 FALSE_ALARMS = 0.01
 
@@ -42,8 +45,8 @@ def best_temperature(logits: np.ndarray, wanted: np.ndarray, weight: np.ndarray)
 
 
 def importance(rows: list[Row]) -> np.ndarray:
-    """Weigh dev rows: MMLU-Pro half, own prompts a third, the rest the remainder."""
-    shares = {"mmlu-pro": 0.5, "own": 0.35, "public": 0.15}
+    """Weigh dev rows by kind: what traffic looks like counts most."""
+    shares = {"mmlu-pro": 0.45, "own": 0.3, "public": 0.1, "long": 0.15}
     kinds = [_kind(row) for row in rows]
     return np.array([shares[kind] / kinds.count(kind) for kind in kinds])
 
@@ -51,7 +54,17 @@ def importance(rows: list[Row]) -> np.ndarray:
 def _kind(row: Row) -> str:
     if row.source.startswith("own"):
         return "own"
-    return "mmlu-pro" if row.source == "mmlu-pro" else "public"
+    return row.source if row.source in ("mmlu-pro", "long") else "public"
+
+
+def longer(rows: list[Row]) -> list[Row]:
+    """Return half of the MMLU-Pro and own dev rows inside system prompts and documents."""
+    rng = random.Random(SEED + 8)
+    chosen = [row for row in rows if _kind(row) in ("mmlu-pro", "own")][::2]
+    english = [row for row in rows if row.lang == "English"]
+    return [
+        Row(augment.surround(row, english, rng, whole=True), "long", row.domain) for row in chosen
+    ]
 
 
 def run(source: Path, work: Path, out: Path, log: Log) -> None:
@@ -89,6 +102,7 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
     """Choose the mixing weight, a temperature per window, and when the first stage may answer."""
     rows = [
         *(row for row in rows if _kind(row) != "public"),
+        *longer(rows),
         *[row for row in rows if _kind(row) == "public" and row.lang == "English"][:350],
         *[row for row in rows if row.lang != "English"][:100],
     ]
@@ -112,7 +126,8 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
         temperatures[str(window)] = best_temperature(mixed, wanted, weight)
     mixed = (1 - w) * encoder + w * linear
     cold = best_temperature(linear, wanted, weight)
-    confidence = first_confidence(linear / cold, mixed, wanted, weight, log)
+    kinds = np.array([_kind(row) for row in rows])
+    confidence = first_confidence(linear / cold, mixed, wanted, kinds, log)
     return {
         "combine": {"domain": {"weight": w}},
         "calibration": {"domain": {"encoder": temperatures, "linear": cold}},
@@ -121,21 +136,23 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
 
 
 def first_confidence(
-    linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, weight: np.ndarray, log: Log
+    linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, log: Log
 ) -> float:
-    """Return the lowest confidence from which answering alone costs at most LOSS_ALLOWED."""
+    """Return the lowest confidence from which answering alone costs little on every kind."""
     sure = np.exp(log_softmax(linear)).max(1)
-    full = mixed.argmax(1) == wanted
-    first = linear.argmax(1) == wanted
+    gain = (linear.argmax(1) == wanted).astype(int) - (mixed.argmax(1) == wanted)
     chosen = 0.999
-    for confidence in np.round(np.arange(0.99, 0.5, -0.01), 2):
+    for confidence in np.round(np.arange(0.99, 0.4, -0.01), 2):
         answered = sure >= confidence
-        lost = float((np.where(answered, full.astype(int) - first.astype(int), 0) * weight).sum())
-        if lost > LOSS_ALLOWED:
+        lost = {
+            kind: float(-np.where(answered, gain, 0)[kinds == kind].mean())
+            for kind in ("mmlu-pro", "own", "long")
+        }
+        if max(lost.values()) > LOSS_ALLOWED + 1e-9:
             break
         chosen = float(confidence)
-        share = float((answered * weight).sum())
-        log(f"  first stage from {confidence}: answers {share:.3f}, loses {lost:.4f}")
+        shares = {kind: round(float(answered[kinds == kind].mean()), 3) for kind in lost}
+        log(f"  first stage from {confidence}: answers {shares}, loses {lost}")
     return chosen
 
 
@@ -173,4 +190,4 @@ def pii(model: Model, rows: list[Row], clean: list[str], log: Log) -> float:
         log(f"  pii from {threshold}: F1 {measures.entities(pairs)['f1']}, clean hits {hits:.4f}")
         if not chosen and hits <= CLEAN_HITS:
             chosen = threshold
-    return chosen or PII_THRESHOLDS[-1]
+    return chosen or PII_FALLBACK

@@ -44,8 +44,8 @@ class Plan:
     lr: float = 1.5e-4
     head_lr: float = 1e-3
     smoothing: float = 0.05
-    jailbreak_every: int = 6
-    pii_every: int = 5
+    jailbreak_every: int = 4
+    pii_every: int = 4
     embedding_every: int = 5
     threads: int = 2
     seed: int = SEED

@@ -6,6 +6,7 @@ fills the table. Nothing else may.
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from torch.nn import functional
 
 from srd.classify.linear import Hasher, Hashing, LinearStage
 
-from . import data, mixture
+from . import augment, data, mixture
 from .common import DOMAINS, SEED, Log
 
 if TYPE_CHECKING:
@@ -143,8 +144,13 @@ def descend(
     return weights, bias.detach().numpy()
 
 
-def with_options(rows: list[Row]) -> list[Row]:
-    """Add each MMLU-Pro question once more with its options: more words of its subject."""
+def with_variants(rows: list[Row]) -> list[Row]:
+    """Add MMLU-Pro questions with their options, and texts cut short or put into documents.
+
+    The options bring more words of the subject; the rest keeps the table honest about prompts
+    whose words are mostly not the question's.
+    """
+    rng = random.Random(SEED)
     extra = []
     for row in rows:
         options = row.meta.get("options")
@@ -152,12 +158,16 @@ def with_options(rows: list[Row]) -> list[Row]:
             extra.append(
                 replace(row, text=f"{row.text} {' '.join(options)}", weight=row.weight / 2)
             )
+        if row.lang == "English" and rng.random() < 0.35:
+            short = rng.random() < 0.3
+            text = augment.cut(row.text, rng) if short else augment.surround(row, rows, rng)
+            extra.append(replace(row, text=text, weight=row.weight / 2))
     return rows + extra
 
 
 def fit(rows: list[Row], path: Path, log: Log) -> LinearStage:
     """Train on the train split, report on dev, write `path`."""
-    chosen = with_options(mixture.weigh_domain(data.part(rows, "train")))
+    chosen = with_variants(mixture.weigh_domain(data.part(rows, "train")))
     stage = train(chosen)
     log(f"fitted on {len(chosen)} rows")
     for name, right in accuracies(stage, data.part(rows, "dev")).items():

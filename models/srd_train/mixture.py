@@ -61,9 +61,9 @@ def weigh_jailbreak(rows: list[Row]) -> list[Row]:
 
 
 def weigh_pii(rows: list[Row]) -> list[Row]:
-    """Set `weight` so that two texts in five are clean."""
-    _share([row for row in rows if row.spans], 0.6, lambda row: 1.0)
-    _share([row for row in rows if not row.spans], 0.4, lambda row: 1.0)
+    """Set `weight` so that half of the texts are clean."""
+    _share([row for row in rows if row.spans], 0.5, lambda row: 1.0)
+    _share([row for row in rows if not row.spans], 0.5, lambda row: 1.0)
     return rows
 
 

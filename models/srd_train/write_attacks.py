@@ -74,9 +74,9 @@ def lookalikes(rng: random.Random) -> Iterator[dict[str, Any]]:
     for frame in seeds["roleplay"]:
         for role in items(seeds["r"]):
             task = rng.choice(seeds["task"])
-            yield _row(
-                vary(frame.replace("{r}", role).replace("{task}", task), rng), 0, frame, "roleplay"
-            )
+            text = frame.replace("{r}", role).replace("{task}", task)
+            # Frames, roles and tasks are crossed, so all of these form one cluster.
+            yield _row(vary(text, rng), 0, frame, "roleplay") | {"split": "train"}
 
 
 def _row(text: str, label: int, group: str, kind: str) -> dict[str, Any]:

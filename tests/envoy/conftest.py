@@ -6,6 +6,8 @@
     envoy_factory(srd, ...)       starts an Envoy; keywords are EnvoyConfig's
     gateway                       Envoy with all six listeners on srd_process and backend
     connect(envoy, listener)      a Client for one listener, closed after the test
+    stage_factory(config)         (srd, Envoy) of the scenarios, in front of `tap`
+    upload(envoy, listener, ...)  a request that is sent step by step, see wiretap.py
 
 Equal calls of a factory return the same process. Tests that need Envoy carry the mark `envoy`.
 """
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from stage import CONFIG, StageConfig
+from wiretap import Tap, Upload, plain_answer
 
 from srd.backend import BackgroundBackend
 from srd.demo.client import Client
@@ -116,3 +120,57 @@ def gateway(envoy_factory: Callable[..., Envoy], srd_process: Srd) -> Envoy:
 def connect() -> Iterator[Callable[[Envoy, str], Client]]:
     with contextlib.ExitStack() as clients:
         yield lambda envoy, listener: clients.enter_context(Client(envoy.ports[listener]))
+
+
+@pytest.fixture
+def tap(stage_tap: Tap) -> Tap:
+    """The upstream of the stage, answering plainly again, with what it saw forgotten."""
+    stage_tap.answer = plain_answer
+    stage_tap.seen.clear()
+    return stage_tap
+
+
+@pytest.fixture(scope="session")
+def stage_tap(processes: contextlib.ExitStack) -> Tap:
+    return processes.enter_context(Tap())
+
+
+@pytest.fixture(scope="session")
+def stage_factory(
+    processes: contextlib.ExitStack, srd_factory: Callable[..., Srd], stage_tap: Tap
+) -> Callable[[str], tuple[Srd, Envoy]]:
+    """`srd` with a configuration text and the scenarios' Envoy, between us and the tap."""
+    started: dict[str, tuple[Srd, Envoy]] = {}
+
+    def start(config: str) -> tuple[Srd, Envoy]:
+        if config not in started:
+            srd = srd_factory(config)
+            settings = StageConfig(processor=srd.address, backend=f"127.0.0.1:{stage_tap.port}")
+            started[config] = (srd, processes.enter_context(Envoy(settings)))
+        return started[config]
+
+    return start
+
+
+@pytest.fixture
+def stage(stage_factory: Callable[[str], tuple[Srd, Envoy]]) -> Envoy:
+    """The Envoy of the scenarios with the common configuration."""
+    return stage_factory(CONFIG)[1]
+
+
+@pytest.fixture
+def stage_srd(stage_factory: Callable[[str], tuple[Srd, Envoy]]) -> Srd:
+    """The processor behind `stage`."""
+    return stage_factory(CONFIG)[0]
+
+
+@pytest.fixture
+def upload() -> Iterator[Callable[..., Upload]]:
+    """`upload(envoy, listener, ...)` opens one request; it is closed after the test."""
+    with contextlib.ExitStack() as open_uploads:
+
+        def start(envoy: Envoy, listener: str, **options: Any) -> Upload:
+            port = envoy.ports[listener]
+            return open_uploads.enter_context(Upload(port, **options))
+
+        yield start

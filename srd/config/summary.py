@@ -14,7 +14,7 @@ from srd.config.scope import Early, can_be_early, default_scope, is_dead
 
 __all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "default_scope", "summary"]
 
-_WIDEST_RULE = 48
+_WIDEST_CELL = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ class Summary:
             rank = str(line.priority) + (f" tier {line.tier}" if line.tier else "")
             models, plugins = " | ".join(line.models) or "-", ", ".join(line.plugins) or "-"
             early = str(line.early) if self.early_enabled else "off"
-            rows.append((rank, line.name, _shortened(line.when), models, plugins, early))
+            when, models, plugins = map(_shortened, (line.when, models, plugins))
+            rows.append((rank, line.name, when, models, plugins, early))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         return [
             "",
@@ -234,7 +235,7 @@ def _branch(tree: Branch, outer: bool) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _WIDEST_RULE else text[: _WIDEST_RULE - 3] + "..."
+    return text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 3] + "..."
 
 
 def _count(number: int, noun: str) -> str:

@@ -118,3 +118,16 @@ def test_a_decision_that_never_matches_is_named(take) -> None:
     found = summary(take(text)).text()
     assert "Never matches: lost." in found
     assert "cannot fall early" not in found
+
+
+def test_no_cell_of_the_table_grows_without_end(take) -> None:
+    names = [f"model-{n}" for n in range(40)]
+    cards = ", ".join(f"{{name: {name}}}" for name in names)
+    refs = ", ".join(f"{{model: {name}}}" for name in names)
+    document = take(f"""
+routing:
+  modelCards: [{cards}]
+  decisions: [{{name: d, modelRefs: [{refs}], algorithm: {{type: static}}}}]
+""")
+    assert max(len(line) for line in summary(document).text().splitlines()) < 120
+    assert summary(document).decisions[0].models == tuple(names)

@@ -88,8 +88,7 @@ class Body:
         """The decision is made: what may leave now, edited."""
         if rewrite == NO_REWRITE:
             return self.passthrough()
-        front = self.ended and self._reader.model is None and self._reader.members > 0
-        return self._start(rewrite, front=front)
+        return self._start(rewrite)
 
     def passthrough(self) -> bytes:
         """Nothing will be edited: all held bytes; later bytes pass unread."""
@@ -112,11 +111,11 @@ class Body:
             return b""
         return self._splicer.settle(lambda: edits.settle(rewrite))
 
-    def _start(self, rewrite: Rewrite, *, front: bool = False, tail: bool = False) -> bytes:
+    def _start(self, rewrite: Rewrite, *, tail: bool = False) -> bytes:
         if self._splicer is not None or self._passing:
             return b""
         try:
-            self._edits = BodyEdits(rewrite, self._shape, front=front, tail=tail)
+            self._edits = BodyEdits(rewrite, self._shape, tail=tail)
         except Exception as error:  # a rewrite that cannot be planned must not cost the body
             self._broken = f"{type(error).__name__} while planning edits"
             return self.passthrough()

@@ -202,11 +202,6 @@ class Members(Context):
         # From a comma until its member is decided; _BEGUN: its value, which is small, has begun.
         self._waiting = _SETTLED
 
-    def insert_first(self, edits: Edits, offset: int) -> None:
-        """Begin with the model."""
-        edits.insert(offset, member(MODEL, self.inserts.pop(MODEL)))
-        self._kept = 1
-
     def open(self, edits: Edits, offset: int) -> None:
         """The object's brace is right before `offset`."""
         self._begin_member(edits, offset, -1)
@@ -248,9 +243,6 @@ class Members(Context):
 
     def _let_go(self, edits: Edits) -> None:
         self.droppable, self._waiting, edits.hold = False, _SETTLED, None
-        if self._kept and self._comma < 0:  # after a model in front; a member is known to follow
-            edits.insert(self._from, b",")
-            self._comma = self._from
 
     def keep(self, edits: Edits) -> None:
         """The member at hand stays."""

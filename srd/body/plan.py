@@ -28,18 +28,16 @@ from srd.body.system import Messages, System
 class BodyEdits(Edits):
     """The edits of one body.
 
-    `front`: the document is known to have members, but no model: insert it first. `tail`:
-    models are dropped instead of replaced, and the closing brace stays held until `settle`.
+    What is absent is inserted before the closing brace, wherever the commit fell: the same body
+    gives the same bytes, however it was cut. `tail`: models are dropped instead of replaced, and
+    the closing brace stays held until `settle`.
     """
 
-    def __init__(
-        self, rewrite: Rewrite, shape: Shape, *, front: bool = False, tail: bool = False
-    ) -> None:
+    def __init__(self, rewrite: Rewrite, shape: Shape, *, tail: bool = False) -> None:
         super().__init__()
         self.missed_system_prompt = rewrite.system_prompt is not None
         self._shape = shape
         self._tail = tail
-        self._front = front and rewrite.model is not None and not tail
         inserts = _inserts(rewrite, shape)
         if tail:
             inserts.pop(MODEL, None)  # `settle` brings it
@@ -48,8 +46,6 @@ class BodyEdits(Edits):
 
     def open_top(self, offset: int) -> Context:
         """See Edits."""
-        if self._front:
-            self._top.insert_first(self, offset + 1)
         self._top.open(self, offset + 1)
         return self._top
 

@@ -66,6 +66,7 @@ class Deliberation:
         self._failed = ""
         self._hopeless = False
         self._forced: Basis | None = None
+        self._text = ""  # what was there when the decision was forced
         self.needs_whole = False
         self._history: Scores | None = None
         self._asks_history = False
@@ -91,8 +92,8 @@ class Deliberation:
     def at_checkpoint(self) -> None:
         """The body was read up to a checkpoint: budgets may be spent."""
         early, body = self._policy.early, self._body
-        if body.bytes_read == early.budget_bytes + 1 and self.early and not self.needs_whole:
-            self._limit = body.prompt.first_user_chars or None
+        if body.bytes_read == early.budget_bytes + 1:
+            self._stop_reading()
         if body.bytes_read >= early.max_held_bytes and not self.wants_tail:
             self.force(Basis.BUDGET)
 
@@ -100,6 +101,18 @@ class Deliberation:
         """Nobody waits for more text any longer; scores already asked for may still come."""
         if self._forced is None:
             self._forced = basis
+            self._stop_reading()
+            self._text = self._reach()
+
+    def _stop_reading(self) -> None:
+        """No stage sees more of the first user message than is here now, if anything is."""
+        if self.early and self._limit is None:
+            self._limit = self._body.prompt.first_user_chars or None
+
+    def _reach(self) -> str:
+        """All the text that a forced decision may rest on."""
+        prompt, reach = self._body.prompt, self._policy.windows[-1] * CHARS_PER_TOKEN
+        return prompt.first_user_prefix(reach) or " ".join(prompt.non_user)[:reach]
 
     def give_up(self, basis: Basis) -> None:
         """Nobody waits for scores either."""
@@ -140,10 +153,15 @@ class Deliberation:
             return explicit
         if self._failed:
             return self._fallback(self._failed)
-        if self._forced is not None:
-            return self._look_forced(self._forced)
         if self.ask is not None:
             return None
+        if self._forced is not None:
+            # What the stages can still conclude is the same decision, however the bytes came.
+            if self._limit and self._assumes_auto() and not (self._hopeless or self.needs_whole):
+                outcome = self._look_early(now)
+                if outcome is not None or self.ask is not None:
+                    return outcome
+            return self._look_forced(self._forced)
         if self.early and (self._assumes_auto() or self._body.ended):
             outcome = self._look_early(now)
             if outcome is not None or not self._body.ended or self.ask is not None:
@@ -234,11 +252,7 @@ class Deliberation:
     def _look_forced(self, basis: Basis) -> Outcome | None:
         """Unknown counts as false; but what the classifier can still say of the text is worth one
         forward, unless even that is given up."""
-        prompt = self._body.prompt
-        reach = self._policy.windows[-1] * CHARS_PER_TOKEN
-        text = prompt.first_user_prefix(reach) or " ".join(prompt.non_user)[:reach]
-        if self.ask is not None:
-            return None
+        text = self._text
         if self._hopeless:
             return self._conclude(self._see(text, forced=True), basis)
         if self._scored is not None and self._scored[0] != text and not self._confident:

@@ -34,7 +34,8 @@ class Reply:
     can_refuse = True  # may an undecided request still be answered by us
     can_inflate = False  # may content-encoding still be removed when the body has been read
     can_tail = False  # may bytes leave before the decision
-    whole_message = False  # does one message carry all of the body, trailers or not
+    one_message = False  # does a single body message come, whatever follows
+    whole_message = False  # and does it carry all of the body, trailers or not
 
     def __init__(self) -> None:
         self._headers_due = True
@@ -49,6 +50,11 @@ class Reply:
 
     def message(self) -> None:
         """A body message arrived and will be answered."""
+
+    @property
+    def may_speak(self) -> bool:
+        """False while the gateway expects no answer, so that none may be given."""
+        return True
 
     def must_decide(self, ended: bool) -> bool:
         """True when no more of this body will come although it has not ended."""
@@ -145,6 +151,7 @@ class Buffered(Reply):
 
     can_route = True
     can_inflate = True
+    one_message = True
     whole_message = True
 
     def __init__(self) -> None:
@@ -152,6 +159,14 @@ class Buffered(Reply):
         self._set: Headers = ()
         self._remove: tuple[str, ...] = ()
         self._clear = False
+        self._came = False
+
+    def message(self) -> None:
+        self._came = True
+
+    @property
+    def may_speak(self) -> bool:
+        return self._came
 
     def decided(
         self,

@@ -76,6 +76,7 @@ class RequestHalf:
         self._trailers_due = False  # the body was ended by trailers, which want an answer
         self._trailers_follow = False  # BUFFERED: the one message came, trailers come after it
         self._budget_runs = False
+        self._rest: tuple[bytes, bool] | None = None  # of the message being read, with its end
         self._wire_bytes = 0
         self.facts = RequestFacts(headers={})
         self.decision: Decision | None = None
@@ -131,7 +132,7 @@ class RequestHalf:
         self._reply.message()
         self._eos = end
         last = end or self._reply.whole_message
-        self._trailers_follow = last and not end
+        self._trailers_follow = self._reply.one_message and not end
         if self._state is State.FLOWING:
             return [*started, *self._flow(data, last)]
         return [*started, *self._gather(data, last, now)]
@@ -167,6 +168,8 @@ class RequestHalf:
     def timer(self, timer: Timer, now: float) -> list[Command]:
         if self._state not in (State.HOLDING, State.TAIL) or self._deliberation is None:
             return []
+        if not self._reply.may_speak:
+            return []
         if timer in (Timer.DEADLINE, Timer.IDLE):
             if self._state is State.HOLDING and not self._deliberation.knows_something:
                 return self._refuse(refusal(408, "the request body did not arrive in time"))
@@ -182,6 +185,8 @@ class RequestHalf:
     def pressure(self, now: float) -> list[Command]:
         """The process holds too much: decide with what is known."""
         if self._state is not State.HOLDING or self._deliberation is None or not self.held:
+            return []
+        if not self._reply.may_speak:
             return []
         self._deliberation.force(Basis.BUDGET)
         return self._consider(now)
@@ -254,23 +259,46 @@ class RequestHalf:
         if self._state is State.HOLDING and (over := self._over_cap()) is not None:
             return self._refuse(over)
         try:
-            data = self._inflate(data, end)
-            out = self._feed(data, end)
+            return self._read(self._inflate(data, end), end, now)
         except InflateLimit as limit:
             return self._refuse(refusal(413, str(limit)))
         except InflateError as bad:
             return self._refuse(refusal(400, str(bad)))
         except BodyError as bad:
             return self._unreadable(bad, end)
-        # In mode T these bytes leave before whatever the look decides.
-        left = self._reply.release(out, end=False) if self._state is State.TAIL else []
-        commands = [*left, *self._consider(now)]
+
+    def _read(self, data: bytes, end: bool, now: float) -> list[Command]:
+        """Feed in pieces that end at the offsets where evidence is judged, and look at each: what
+        is decided there must not depend on what happened to come in the same message."""
+        body, deliberation = self._body, self._deliberation
+        assert body is not None
+        assert deliberation is not None
+        commands: list[Command] = []
+        start, last = 0, False
+        while not last and self._state in (State.HOLDING, State.TAIL):
+            mark = deliberation.checkpoint()
+            stop = len(data) if mark is None else min(len(data), start + mark - body.bytes_read)
+            last = stop == len(data)
+            out = body.feed(data[start:stop], end=end and last)
+            if self._state is State.TAIL:  # these leave before whatever the look decides
+                commands += self._reply.release(out, end=False)
+            if body.bytes_read == mark:
+                deliberation.at_checkpoint()
+            self._rest = None if last else (data[stop:], end)
+            commands += self._consider(now)
+            start = stop
+        self._rest = None
         if self._state is State.HOLDING:
             commands += self._reply.gathered(end)
-            if data and not end:
-                idle = self._policy.document.global_.router.limits.idle_timeout_sec
-                commands += [StartTimer(Timer.IDLE, float(idle))] if idle else []
+            idle = self._policy.document.global_.router.limits.idle_timeout_sec
+            if data and not end and idle:
+                commands.append(StartTimer(Timer.IDLE, float(idle)))
         return commands
+
+    def _take_rest(self, body: Body) -> bytes:
+        """The rest of the message in hand, fed behind a commit: from there nothing raises."""
+        rest, self._rest = self._rest, None
+        return b"" if rest is None else body.feed(rest[0], end=rest[1])
 
     def _over_cap(self) -> Immediate | None:
         cap = self._policy.document.global_.router.streamed_body.max_bytes
@@ -284,22 +312,6 @@ class RequestHalf:
         out = self._inflater.feed(data)
         return out + self._inflater.finish() if end else out
 
-    def _feed(self, data: bytes, end: bool) -> bytes:
-        """Feed in pieces that end at the offsets where evidence is judged."""
-        body, deliberation = self._body, self._deliberation
-        assert body is not None
-        assert deliberation is not None
-        out, start = b"", 0
-        while (mark := deliberation.checkpoint()) is not None:
-            room = mark - body.bytes_read
-            if room > len(data) - start:
-                break
-            out += body.feed(data[start : start + room])
-            start += room
-            deliberation.at_checkpoint()
-        rest = data[start:] if start else data
-        return out + body.feed(rest, end=end)
-
     def _unreadable(self, bad: BodyError, end: bool) -> list[Command]:
         """The client's JSON is broken: refused while nothing has left, passed on otherwise."""
         if self._state is State.HOLDING and self.facts.api is not None and self._reply.can_refuse:
@@ -311,7 +323,7 @@ class RequestHalf:
 
     def _let_pass(self, end: bool) -> list[Command]:
         assert self._body is not None
-        held = self._body.passthrough()
+        held = self._body.passthrough() + self._take_rest(self._body)
         self._become(State.FLOWING)
         return [StopTimers(), *self._reply.unrouted(self.facts), *self._emit(held, end)]
 
@@ -387,6 +399,7 @@ class RequestHalf:
             out = body.passthrough()
         else:
             out = body.commit(what.rewrite)
+        out += self._take_rest(body)
         partial = self._reply.must_decide(body.ended)
         if partial:  # the rest passes the gateway by itself: what splices still hold leaves now
             out += body.feed(b"", end=True)
@@ -404,7 +417,8 @@ class RequestHalf:
         unchanged = what.rewrite == NO_REWRITE and self._inflater is None
         if partial:
             self._body = None
-            return [*commands, *self._reply.release(out, end=False, unchanged=unchanged)]
+            commands += self._reply.release(out, end=False, unchanged=unchanged)
+            return [*commands, *self._answer_trailers()] if self._trailers_due else commands
         return [*commands, *self._emit(out, body.ended, unchanged=unchanged)]
 
     def _enter_tail(self) -> list[Command]:

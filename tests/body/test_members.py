@@ -91,32 +91,6 @@ def test_an_absent_member_is_inserted_before_the_last_brace(data, expected):
         assert send(data, rewrite, chunk=chunk) == expected
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"{}", b'{"model":"m"}'),
-        (b'{"a":1}', b'{"model":"m","a":1}'),
-        (b'{ "a":1}', b'{"model":"m" ,"a":1}'),
-        (b'{"x":1}', b'{"model":"m"}'),
-        (b'{"x":1,"a":2}', b'{"model":"m","a":2}'),
-    ],
-)
-def test_the_model_goes_in_front_when_the_body_is_known_to_have_none(data, expected):
-    body = Body(Api.CHAT)
-    body.feed(data, end=True)
-    assert body.commit(Rewrite(model="m", drop=frozenset({"x"}))) == expected
-
-
-def test_a_model_in_front_gets_its_comma_before_a_key_in_a_later_piece():
-    for space in (LIMIT - 10, LIMIT + 1, 3 * LIMIT):
-        data = b"{" + b" " * space + b'"a":1,"x":2}'
-        body = Body(Api.CHAT)
-        body.feed(data, end=True)
-        out = body.commit(Rewrite(model="m", drop=frozenset({"x"})))
-        assert json.loads(out) == {"model": "m", "a": 1}
-        assert out.replace(b'"model":"m"', b"").replace(b",", b"") == data[:-7] + b"}"
-
-
 # -- replacing, capping, merging
 
 

@@ -155,7 +155,7 @@ def test_tail_mode_does_to_every_body_what_the_json_module_would(valid_case, sen
         (Rewrite(merge={"b": {"c": None}}, drop=frozenset({"b"})), b'{"a":1,"b":{}}'),
         (Rewrite(merge={"b": {"c": b"1"}}, set_members={"b": b"3"}), b'{"a":1,"b":3}'),
         (Rewrite(set_members={"d": b"1"}, keep_only=frozenset()), b'{"d":1}'),
-        (Rewrite(model="m", drop=frozenset({"model"})), b'{"model":"m","a":1,"b":{"c":9}}'),
+        (Rewrite(model="m", drop=frozenset({"model"})), b'{"a":1,"b":{"c":9},"model":"m"}'),
     ],
 )
 def test_where_two_edits_meet_the_stronger_one_wins(rewrite, expected):

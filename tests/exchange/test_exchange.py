@@ -1,0 +1,178 @@
+"""The machine as a whole: any cut of any body gives the same decision and the same bytes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from playbook import (
+    CONFIG,
+    DIALECTS,
+    Playbook,
+    body,
+    by_words,
+    headers,
+    no_scores,
+    policy_of,
+    pressure,
+    reset,
+    response_body,
+    response_headers,
+    response_trailers,
+    scores,
+    timer,
+    trailers,
+)
+
+from srd.exchange.errors import ExchangeBug, GatewayProtocolError
+from srd.exchange.events import BodyMode, Timer
+
+POLICY = policy_of(CONFIG.replace("budget_bytes", "memo: {enabled: false}, budget_bytes"))
+WORDS = ["the derivative ", "a contract ", "think ", "nothing ", "数学 ", '\\"quoted\\" ', "é "]
+SIZES = [0, 1, 30, 383, 384, 385, 1900, 2100, 3072, 5000, 19_900, 21_000]
+
+
+def chat_body(seed: int) -> bytes:
+    """A chat body around every threshold of the test configuration, oddly ordered and written."""
+    rng = random.Random(seed)
+
+    def text(size: int) -> str:
+        made = ""
+        while len(made) < size:
+            made += rng.choice(WORDS)
+        return made
+
+    messages = []
+    for _ in range(rng.randint(1, 4)):
+        role = rng.choice(["user", "user", "assistant", "system"])
+        content: object = text(rng.choice(SIZES))
+        if rng.random() < 0.3:
+            content = [
+                {"type": "text", "text": text(rng.choice(SIZES[:8]))},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 3000}},
+            ]
+        pair = [("role", role), ("content", content)]
+        rng.shuffle(pair)
+        messages.append(dict(pair))
+    members: list[tuple[str, object]] = [("messages", messages)]
+    model = rng.choice(["auto", "auto", "auto", "law-expert", None])
+    if model is not None:
+        members.append(("model", model))
+    if rng.random() < 0.4:
+        members.append(("chat_template_kwargs", rng.choice([{}, {"a": 1}, None])))
+    if rng.random() < 0.4:
+        members.append(("reasoning_effort", "low"))
+    rng.shuffle(members)
+    # Behind a large prompt an explicit name may come too late to be known (assume_auto): whether
+    # it does is a matter of arrival, so here it comes first.
+    members.sort(key=lambda member: member != ("model", "law-expert"))
+    separators = rng.choice([(",", ":"), (", ", ": "), (" ,\n", "\t: ")])
+    raw = json.dumps(dict(members), ensure_ascii=rng.random() < 0.5, separators=separators)
+    return raw.encode()
+
+
+def run(raw: bytes, cuts: list[int], dialect: str, *, announce: bool) -> tuple[object, ...]:
+    play = Playbook(POLICY, dialect)  # type: ignore[arg-type]
+    extra = {"content-length": str(len(raw))} if announce else None
+    play >> headers(extra=extra)
+    play.take()
+    edges = [0, *sorted(cuts), len(raw)]
+    for number, (start, stop) in enumerate(itertools.pairwise(edges)):
+        play >> body(raw[start:stop], end=number == len(edges) - 2)
+        play.take()
+    play.done()
+    made = play.made
+    decision = made.decided[-1].decision if made.decided else None
+    key = decision and (decision.model, decision.name, str(decision.basis))
+    asks = [(ask.text, ask.window) for ask in made.asks]
+    refused = play.gateway.refused.status if play.gateway.refused else 0
+    assert play.most_held <= 20_000 + 65_536
+    return key, asks, refused, bytes(play.gateway.upstream)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.floats(0, 1), max_size=8),
+    st.booleans(),
+    st.sampled_from(DIALECTS),
+)
+def test_any_cut_gives_the_same_decision_and_the_same_bytes(seed, fractions, announce, dialect):
+    raw = chat_body(seed)
+    whole = run(raw, [], dialect, announce=announce)
+    cut = run(raw, [int(f * len(raw)) for f in fractions], dialect, announce=announce)
+    assert cut == whole
+    _, _, refused, out = whole
+    if not refused:
+        before, after = json.loads(raw), json.loads(out)
+        assert after["messages"] == before["messages"]
+        assert set(after) - set(before) <= {"model", "chat_template_kwargs"}
+
+
+EVENTS = [
+    headers(),
+    headers("/upload"),
+    body(b'{"model":"auto",'),
+    body(b'"messages":[{"role":"user","content":"the derivative"}]}'),
+    body(b"x" * 3000),
+    body(b"", end=True),
+    body(b"}", end=True),
+    trailers(),
+    scores("math"),
+    no_scores(),
+    timer(Timer.IDLE),
+    timer(Timer.BUDGET),
+    timer(Timer.CLASSIFY),
+    timer(Timer.DEADLINE),
+    pressure(),
+    response_headers(200, "text/event-stream"),
+    response_body(b"data: {}\n\n"),
+    response_body(b"", end=True),
+    response_trailers(),
+    reset(),
+]
+MODES = [mode for mode in BodyMode if mode is not BodyMode.UNKNOWN]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from(EVENTS), max_size=14),
+    st.sampled_from(MODES),
+    st.sampled_from(MODES),
+    st.sampled_from(DIALECTS),
+    st.booleans(),
+)
+def test_any_order_of_events_is_answered_legally_or_is_the_gateways_fault(
+    events, mode, response_mode, dialect, answers
+):
+    """Either replies that a gateway takes (its model checks each), or a typed error."""
+    play = Playbook(
+        POLICY,
+        dialect,
+        mode=mode,
+        response_mode=response_mode,
+        scorer=by_words if answers else None,
+    )
+    try:
+        for event in [headers(), *events]:
+            play >> event
+            play.take()
+    except (GatewayProtocolError, ExchangeBug):
+        pass
+    play.take()
+    play >> reset()
+    assert play.exchange.held == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_repr_of_an_exchange_tells_where_it_stands(dialect):
+    play = Playbook(POLICY, dialect, scorer=None)
+    play >> headers() >> body(b'{"model":"auto","messages":[')
+    assert repr(play.exchange) == (
+        "<Exchange <RequestHalf holding mode=FULL_DUPLEX_STREAMED held=28> "
+        "<ResponseHalf open mode=NONE status=-> undecided>"
+    )

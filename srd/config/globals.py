@@ -53,7 +53,7 @@ class EarlyDecision(Part, frozen=True, kw_only=True):
     budget_ms: Positive = 500
     max_held_bytes: Positive = 1048576
     tail_insertion: bool = False
-    assume_auto: bool = True
+    assume_auto: bool = False
     memo: Memo = msgspec.field(default_factory=Memo)
 
 

@@ -135,6 +135,11 @@ class Deliberation:
         self._failed, self.ask = reason or "classifier", None
 
     @property
+    def forced(self) -> bool:
+        """True once nobody waits for more of the body."""
+        return self._forced is not None
+
+    @property
     def knows_something(self) -> bool:
         """True when a forced decision would rest on more than the headers."""
         prompt = self._body.prompt
@@ -149,7 +154,7 @@ class Deliberation:
 
     def look(self, now: float) -> Outcome | None:
         """The outcome if it is certain by now, else None."""
-        if (explicit := self._explicit()) is not None:
+        if (explicit := self.explicit()) is not None:
             return explicit
         if self._failed:
             return self._fallback(self._failed)
@@ -157,18 +162,21 @@ class Deliberation:
             return None
         if self._forced is not None:
             # What the stages can still conclude is the same decision, however the bytes came.
-            if self._limit and self._assumes_auto() and not (self._hopeless or self.needs_whole):
+            if self._limit and not (self._hopeless or self.needs_whole):
                 outcome = self._look_early(now)
                 if outcome is not None or self.ask is not None:
                     return outcome
             return self._look_forced(self._forced)
-        if self.early and (self._assumes_auto() or self._body.ended):
+        # Before the model's name is known, only the fixed offsets are looked at: whether a late
+        # name still counts must not depend on how the bytes were cut.
+        known = self._body.model is not None or self._limit is not None or self._body.ended
+        if self.early and known:
             outcome = self._look_early(now)
             if outcome is not None or not self._body.ended or self.ask is not None:
                 return outcome
         return self._look_complete() if self._body.ended else None
 
-    def _explicit(self) -> Outcome | None:
+    def explicit(self) -> Outcome | None:
         """The client named a model: no signals, no decision, no plugins (upstream section 0)."""
         seen, router = self._body.model, self._policy.router
         if seen is None or (seen.value is not None and router.is_auto(seen.value)):
@@ -187,9 +195,6 @@ class Deliberation:
             return False
         size = body.bytes_read if body.ended else max(body.bytes_read, facts.content_length or 0)
         return size > early.budget_bytes
-
-    def _assumes_auto(self) -> bool:
-        return self._body.model is not None or self._policy.early.assume_auto
 
     def _look_early(self, now: float) -> Outcome | None:
         prompt, windows = self._body.prompt, self._policy.windows

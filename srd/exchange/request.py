@@ -79,6 +79,7 @@ class RequestHalf:
         self._rest: tuple[bytes, bool] | None = None  # of the message being read, with its end
         self._wire_bytes = 0
         self.facts = RequestFacts(headers={})
+        self._parked: Decision | None = None  # decided, but the model's name must pass first
         self.decision: Decision | None = None
         self.note = ""
         self.refused = False
@@ -333,7 +334,7 @@ class RequestHalf:
         if self._state not in (State.HOLDING, State.TAIL) or body is None or deliberation is None:
             return []
         try:
-            outcome = deliberation.look(now)
+            outcome = self._parked_outcome() if self._parked else deliberation.look(now)
             if outcome is None and self._reply.must_decide(body.ended):
                 deliberation.force(Basis.BUDGET)
                 outcome = deliberation.look(now)
@@ -383,7 +384,30 @@ class RequestHalf:
         except Exception as bug:
             self.note = f"bug: {type(bug).__name__}"
             what = Plan(rewrite=NO_REWRITE)
+        if self._must_wait_for_model(what):
+            self._parked = outcome
+            return []
         return self._carry_out(outcome, what)
+
+    def _must_wait_for_model(self, what: Plan) -> bool:
+        """An explicit name behind the prompt means hands off. Until it is known, nothing leaves
+        that a system prompt was put into; other edits can still be left out when it comes."""
+        body, deliberation = self._body, self._deliberation
+        if self._policy.early.assume_auto or what.rewrite.system_prompt is None:
+            return False
+        if body is None or body.model is not None or body.ended or deliberation is None:
+            return False
+        return self._state is State.HOLDING and not deliberation.forced
+
+    def _parked_outcome(self) -> Outcome | None:
+        """The decision that waits for the model's name, once that is known or nobody waits."""
+        body, deliberation = self._body, self._deliberation
+        assert body is not None
+        assert deliberation is not None
+        if (explicit := deliberation.explicit()) is not None:
+            return explicit
+        known = body.model is not None or body.ended or deliberation.forced
+        return self._parked if known else None
 
     def _carry_out(self, decision: Decision, what: Plan) -> list[Command]:
         body, dropped = self._body, [DropAsk(self._ask_id)] if self._asked else []

@@ -106,13 +106,55 @@ def test_032_an_explicit_model_behind_an_early_release_is_left_alone(play):
     p.done(raw)
 
 
-def test_032_assume_auto_false_waits_for_the_model(play):
-    text = "the derivative of x^3? " * 300
-    raw = f'{{"messages":[{{"role":"user","content":"{text}"}}],"model":"law-expert"}}'.encode()
-    p = play(policy=policy_of(CONFIG.replace("budget_bytes", "assume_auto: false, budget_bytes")))
+PROMPTED = CONFIG.replace(
+    "lora_name: math-expert, use_reasoning: true}]",
+    "lora_name: math-expert}]\n      plugins: "
+    "[{type: system_prompt, configuration: {system_prompt: Count., mode: replace}}]",
+)
+LATE = (
+    '{"messages":[{"role":"user","content":"'
+    + "the derivative of x^3? " * 300
+    + '"}],"model":"%s"}'
+)
+
+
+def test_032_nothing_edited_leaves_before_a_late_explicit_model_is_known(play):
+    raw = (LATE % "law-expert").encode()
+    p = play(policy=policy_of(PROMPTED))
     p >> headers() >> body(raw[:-5]) << nothing
     p >> body(raw[-5:], end=True) << [header_reply("law-expert"), chunks(raw, end=True)]
     p.done(raw)
+
+
+def test_032_a_late_auto_gets_the_early_decision_with_its_prompt(play):
+    raw = (LATE % "auto").encode()
+    p = play(policy=policy_of(PROMPTED))
+    p >> headers() >> body(raw[:-5]) << nothing
+    p >> body(raw[-5:], end=True)
+    assert p.take()[0].header("x-selected-model") == b"math-expert"
+    p.done()
+    assert p.decision.decision.basis == "early"
+    assert json.loads(bytes(p.gateway.upstream))["messages"][0]["role"] == "system"
+
+
+def test_032_assume_auto_does_not_wait(play):
+    raw = (LATE % "auto").encode()
+    text = PROMPTED.replace("budget_bytes", "assume_auto: true, budget_bytes")
+    p = play(policy=policy_of(text))
+    p >> headers() >> body(raw[:2500])
+    assert p.take()[0].header("x-selected-model") == b"math-expert"
+    p >> body(raw[2500:], end=True)
+    p.take()
+    p.done()
+    assert json.loads(bytes(p.gateway.upstream))["model"] == "math-expert"
+
+
+def test_032_at_the_cap_nobody_waits_for_the_model_any_longer(play):
+    raw = (LATE % "auto").replace("?", "??" * 40).encode()
+    p = play(policy=policy_of(PROMPTED))
+    p >> headers() >> body(raw[:19_999]) << nothing
+    p >> body(raw[19_999:20_000])
+    assert p.take()[0].header("x-selected-model") == b"math-expert"
 
 
 @pytest.mark.parametrize("raw", [f'{{"messages":[{USER}]}}', f'{{"messages":[{USER}],"n":1}}'])

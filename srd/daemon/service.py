@@ -24,13 +24,14 @@ class Service:
     held_bytes: int = 0
     refused_streams: int = 0
     pressure_events: int = 0
+    observer_failures: int = 0
     progress: int = 0  # grows with every message handled; the watchdog looks at it
     streams: dict[int, object] = field(default_factory=dict, repr=False)
 
     @property
-    def full(self) -> bool:
-        """True when one stream more would break limits.max_streams."""
-        return self.open_streams >= self.policy.document.global_.router.limits.max_streams
+    def overfull(self) -> bool:
+        """True when the newest stream is one more than limits.max_streams allows."""
+        return self.open_streams > self.policy.document.global_.router.limits.max_streams
 
     @property
     def under_pressure(self) -> bool:

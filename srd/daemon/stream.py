@@ -11,14 +11,16 @@ While a reply waits for the gateway's window nothing more is read: back pressure
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Protocol
 
 from grpclib.const import Status
+from grpclib.exceptions import GRPCError
 
 from srd.classify.api import Ask, Scores
 from srd.daemon.grpc_stream import StreamClosedError
@@ -97,7 +99,8 @@ class StreamDriver:
         service, record = self._service, self.record
         service.open_streams += 1
         service.streams[id(self)] = self
-        service.observer.opened(record)
+        with self._guarded():
+            service.observer.opened(record)
         self._context = contextvars.copy_context()
         try:
             await self._converse()
@@ -112,6 +115,10 @@ class StreamDriver:
         except codec.WireError as bad:
             record.outcome, record.note = "undecodable", str(bad)
             await self._stream.end(Status.INVALID_ARGUMENT, f"undecodable message: {bad}")
+        except GRPCError as bad:
+            # The transport's own verdict on a message, such as too large: the server sends it.
+            record.outcome, record.note = "undecodable", bad.message or bad.status.name
+            raise
         except Exception as bug:
             record.outcome, record.note = "internal", type(bug).__name__
             log.exception("exchange failed")
@@ -134,7 +141,17 @@ class StreamDriver:
             service.open_streams -= 1
             service.streams.pop(id(self), None)
             record.ended_at = time.perf_counter()
-            service.observer.ended(record)
+            with self._guarded():
+                service.observer.ended(record)
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """What watches a request must not touch it: an observer's failure is counted, no more."""
+        try:
+            yield
+        except Exception:
+            self._service.observer_failures += 1
+            log.debug("an observer failed", exc_info=True)
 
     async def _converse(self) -> None:
         exchange, stream = self._exchange, self._stream
@@ -149,7 +166,7 @@ class StreamDriver:
             request = codec.decode_request(data)
             if self._first:
                 self._first = False
-                if self._service.full and self._service.open_streams > 1:
+                if self._service.overfull:
                     await self._turn_away()
                     return
                 await self._open(request)
@@ -236,7 +253,8 @@ class StreamDriver:
                 self._stop_timers()
             case Decided(decision):
                 self.record.decision, self.record.decided_at = decision, time.perf_counter()
-                self._service.observer.decided(self.record)
+                with self._guarded():
+                    self._service.observer.decided(self.record)
             case Observed():
                 self.record.observed = command
             case _:
@@ -253,7 +271,8 @@ class StreamDriver:
                 record.bytes_out += len(body or b"")
             case ReplyHeaders("request"):
                 record.replied_at = record.replied_at or time.perf_counter()
-                extra = self._service.observer.headers(record)
+                with self._guarded():
+                    extra = self._service.observer.headers(record)
             case Refuse(immediate):
                 record.refused_status = immediate.status
         message = encode(command, extra)
@@ -329,8 +348,8 @@ class StreamDriver:
     async def _handle_guarded(self, event: Event) -> None:
         try:
             await self._handle(event)
-        except asyncio.CancelledError:
-            raise
+        except StreamClosedError:
+            pass  # the gateway left between the event and its answer; recv() tells the reader
         except Exception:
             log.exception("event %r failed", event)
             self.record.outcome = "internal"

@@ -360,8 +360,12 @@ class Deliberation:
             (seen.value if seen else None) or "",
             str(self._stage if stage is None else stage),
         ]
-        if self._policy.reads_headers:
-            parts += [f"{k}={v}" for k, v in sorted(self._facts.headers.items()) if "authz" in k]
+        if self._policy.identity_headers:
+            parts += [
+                f"{k}={v}"
+                for k, v in sorted(self._facts.headers.items())
+                if k in self._policy.identity_headers
+            ]
         for part in parts:
             digest.update(part.encode("utf-8", "replace") + b"\0")
         digest.update(text.encode("utf-8", "replace"))

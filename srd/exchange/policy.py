@@ -14,6 +14,7 @@ from srd.config import Document
 from srd.config.globals import EarlyDecision
 from srd.decide.memo import Memo
 from srd.decide.router import Router
+from srd.signals.authz import RoleSignal
 from srd.signals.base import Signal
 from srd.signals.catalog import SignalSet, compile_signals
 
@@ -30,7 +31,7 @@ class Policy:
     by_key: Mapping[str, Signal] = field(init=False, repr=False)
     windows: tuple[int, ...] = field(init=False)
     has_immediate: bool = field(init=False)
-    reads_headers: bool = field(init=False)
+    identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -45,7 +46,9 @@ class Policy:
                 for plugin in decision.plugins
             ),
         )
-        put(self, "reads_headers", any(s.type == "authz" for s in self.signals.signals))
+        roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
+        names = {name for s in roles for name in (s.user_header, s.groups_header)}
+        put(self, "identity_headers", frozenset(names))
 
     @property
     def early(self) -> EarlyDecision:

@@ -84,7 +84,7 @@ def test_ready_is_503_with_a_reason_while_the_classifier_loads(run_async, start_
     run_async(test())
 
 
-def test_sigterm_lets_requests_in_flight_finish_and_says_not_ready(run_async, start_daemon, config):
+def test_092_sigterm_lets_requests_in_flight_finish_and_says_not_ready(run_async, start_daemon, config):
     async def test():
         async with start_daemon(config) as running:
             address = running.daemon.server.addresses[0]

@@ -19,6 +19,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "classify": ("srd.cli.classify", "Say where prompts would go."),
     "explain": ("srd.cli.explain", "Explain the decision for one request body."),
     "schema": ("srd.cli.schema", "Print the JSON Schema of a configuration, for editors."),
+    "healthcheck": ("srd.cli.healthcheck", "Ask a running daemon whether it serves."),
+    "version": ("srd.cli.version", "Print the version of srd and of what it runs on."),
+    "completion": ("srd.cli.completion", "Print the completion script of a shell."),
+    "man": ("srd.cli.man", "Write the manual pages."),
     "backend": ("srd.cli.backend", "Run the demo model server."),
     "demo": ("srd.cli.demo", "Route a dozen prompts through a real Envoy and show a table."),
 }

@@ -101,7 +101,7 @@ def _on(name: str, processing: Processing, buffer_bytes: int = 64 * _KIB) -> Lis
 
 
 #: Listeners that need something an old Envoy does not know.
-NEEDS = {"measured": (1, 38), "chained": (1, 38)}
+NEEDS = {"measured": (1, 38)}
 _ALL = (
     _on("duplex", Processing(request_body=_DUPLEX)),
     _on("both", Processing(request_body=_DUPLEX, response_body=_DUPLEX)),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-TIMEOUT = 20.0
+TIMEOUT = 10.0
 #: One request a connection: a gateway must not send another behind it.
 OK = (
     b"HTTP/1.1 200 OK\r\nconnection: close\r\n"

@@ -16,6 +16,11 @@ since_138 = pytest.mark.xfail(
     raises=KeyError,
     strict=True,
 )
+waits_in_139 = pytest.mark.xfail(
+    VERSION[:2] == (1, 39),
+    reason="Envoy 1.39 takes the header reply and holds the request until the first body answer",
+    strict=True,
+)
 
 
 @pytest.mark.parametrize("body", [MATH, large(8000)], ids=["small", "large"])
@@ -155,6 +160,15 @@ def test_059_a_wrong_method_is_refused_by_the_headers_alone(stage, tap, upload):
     assert not tap.seen
 
 
+def test_061_what_is_not_ours_passes_byte_for_byte(stage, tap, upload):
+    raw = bytes(range(256)) * 40
+    request = upload(stage, "duplex", path="/v1/files").send(raw[:5000])
+    tap.until_size(tap.next(0), 5000)
+    assert request.send(raw[5000:]).end().status() == 200
+    assert tap.last.body == raw
+
+
+@waits_in_139
 @pytest.mark.parametrize(
     ("path", "content_type"),
     [
@@ -173,6 +187,7 @@ def test_061_what_is_not_ours_flows_from_the_first_byte(stage, tap, upload, path
     assert seen.body == raw
 
 
+@waits_in_139
 def test_064_a_websocket_opens_at_once_and_its_frames_flow_both_ways(stage, tap, upload):
     def answer(tap, seen, connection):
         connection.sendall(

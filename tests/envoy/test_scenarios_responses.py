@@ -106,11 +106,11 @@ def test_101_thirty_megabytes_pass_without_being_held(stage_srd, stage, tap, upl
 
 @pytest.mark.xfail(
     VERSION < (1, 38),
-    reason="two full duplex filters in one chain lose data before Envoy 1.38",
-    raises=KeyError,
-    strict=True,
+    reason="before 1.38 Envoy loses bodies, not always, between two full duplex filters",
+    strict=False,
 )
 @pytest.mark.parametrize("body", [MATH, large(200_000)], ids=["small", "large"])
 def test_104_two_processors_in_one_chain_keep_the_body(stage, tap, upload, body):
-    assert upload(stage, "chained").send(body[:50], body[50:]).end().status() == 200
-    assert tap.last.body == routed(body)
+    for _ in range(5):
+        assert upload(stage, "chained").send(body[:50], body[50:]).end().status() == 200
+        assert tap.last.body == routed(body)

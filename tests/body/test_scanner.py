@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tracemalloc
 
 import pytest
@@ -306,7 +307,8 @@ def test_memory_does_not_grow_with_the_document(name):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 30_000
+    # Before 3.11.5 a repetition keeps a stack: bounded by the piece, not by the document.
+    assert peak < (30_000 if sys.version_info >= (3, 11, 5) else 160 * 4000)
 
 
 def test_a_scanner_says_where_it_is():

@@ -9,6 +9,7 @@ import pytest
 from grpclib.const import Status
 from playbook import PLAIN, label_scores, policy_of
 
+from srd.daemon.grpc_stream import StreamClosedError
 from srd.daemon.service import Service
 from srd.daemon.stream import StreamDriver
 from srd.wire.messages import BodyMode, Phase, ProtocolConfig
@@ -136,3 +137,26 @@ def test_096_a_second_head_breaks_the_protocol(run_async):
         assert stream.ended is Status.FAILED_PRECONDITION
 
     play(run_async, script, HEADERS, HEADERS)
+
+
+@pytest.mark.parametrize("lost", [0, 1], ids=["header reply", "first piece"])
+def test_091_a_gateway_that_is_gone_while_we_answer_ends_the_handler_quietly(
+    run_async, caplog, lost
+):
+    async def script(stream, classifier, driver, task):
+        answer = stream.send
+
+        async def send(message):
+            if len(stream.received) == lost:
+                raise StreamClosedError("gone")
+            await answer(message)
+
+        stream.send = send
+        await classifier.asked.wait()
+        classifier.future.set_exception(RuntimeError("injected"))
+        stream.inbox.put_nowait(None)
+        await task
+        assert len(stream.received) == lost
+
+    play(run_async, script, HEADERS, BODY)
+    assert not caplog.records

@@ -7,7 +7,7 @@ def test_what_the_document_does_not_say_has_the_documented_defaults() -> None:
     assert (router.clear_route_cache, router.skip_processing.enabled) == (True, False)
     assert (router.streamed_body.enabled, router.streamed_body.max_bytes) == (True, 0)
     assert router.streamed_body.timeout_sec == 30
-    assert (early.enabled, early.tail_insertion, early.assume_auto) == (True, False, True)
+    assert (early.enabled, early.tail_insertion, early.assume_auto) == (True, False, False)
     assert (early.budget_bytes, early.budget_ms, early.max_held_bytes) == (65536, 500, 1048576)
     assert (early.min_tokens, early.max_tokens, early.confidence) == (64, 512, 0.85)
     assert (early.memo.enabled, early.memo.max_entries, early.memo.ttl_seconds) == (

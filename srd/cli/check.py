@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from srd.config import ConfigErrors, Problem, load
+from srd.config import ConfigErrors, Document, Problem, load
 from srd.config.problems import render
 from srd.config.summary import summary
 
@@ -17,13 +17,17 @@ __all__ = ["check"]
 
 _REFUSED = 1
 _UNREADABLE = 2
+_BACKENDS = 3
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--quiet", "-q", is_flag=True, help="Print errors and warnings only.")
 @click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
-def check(file: Path, quiet: bool, strict: bool) -> None:
+@click.option(
+    "--probe", is_flag=True, help="Ask each backend for /v1/models and compare the names."
+)
+def check(file: Path, quiet: bool, strict: bool, probe: bool) -> None:
     """Check a configuration FILE and say what srd makes of it.
 
     FILE is a v0.3 document in YAML or JSON, or a Helm values file with the document under
@@ -34,11 +38,13 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
       0  the document can be used; a short summary and the warnings are printed
       1  it cannot: every error is printed as FILE:LINE: path: what (hint)
       2  FILE cannot be read
+      3  with --probe: a backend cannot be asked, or does not serve a name
 
     \b
     Examples:
       srd check values.yaml
       srd check --quiet --strict router.json
+      srd check --probe values.yaml
     """  # noqa: D301 - click's mark for "keep these lines" is a backspace
     try:
         loaded = load(file)
@@ -59,6 +65,21 @@ def check(file: Path, quiet: bool, strict: bool) -> None:
     _print(str(file), loaded.warnings, "warning")
     if strict and loaded.warnings:
         raise SystemExit(_REFUSED)
+    if probe and not _probe(loaded.document, quiet):
+        raise SystemExit(_BACKENDS)
+
+
+def _probe(document: Document, quiet: bool) -> bool:
+    """True when every backend serves what is asked of it."""
+    from srd.cli.probe import probe as ask
+
+    good = True
+    for finding in ask(document):
+        failed = bool(finding.error or finding.missing)
+        good = good and not failed
+        if failed or not quiet:
+            click.echo(click.style(finding.text, fg="red" if failed else "green"))
+    return good
 
 
 def _print(source: str, problems: tuple[Problem, ...], level: str = "") -> None:

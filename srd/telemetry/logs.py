@@ -97,9 +97,19 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         said = fields_of(record)
-        head = f"{said.pop('ts')[11:23]} {said.pop('level'):7} {said.pop('msg')}"
+        head = f"{said.pop('ts')[11:23]} {said.pop('level'):7} {_line(said.pop('msg'))}"
         said.pop("component")
-        return " ".join([head, *(f"{name}={value}" for name, value in said.items() if value != "")])
+        return " ".join([head, *(f"{n}={_plain(v)}" for n, v in said.items() if v != "")])
+
+
+def _line(message: str) -> str:
+    return message if message.isprintable() else json.dumps(message)
+
+
+def _plain(value: object) -> str:
+    """A value as one word: what a client chose must not begin a line of its own."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)
 
 
 def setup_logging(log_format: str, level: str) -> None:

@@ -79,6 +79,9 @@ class Metrics:
             "llm_signal_extraction_latency_seconds", "Classifier time.", SECONDS, ("signal_type",)
         )
         self._evaluated = Counter("llm_decision_evaluation", "Decisions made from rules.")
+        self._evaluation = Histogram(
+            "llm_decision_evaluation_latency_seconds", "Evidence to the decision.", SECONDS
+        )
         self._decision = Counter("llm_decision_match", "Decisions that won.", ("decision_name",))
         self._confidence = Histogram(
             "llm_decision_confidence", "Confidence of the winner.", SHARES, ("decision_name",)
@@ -159,6 +162,8 @@ class Metrics:
             self._fallbacks.add(fallback_label(decision.fallback_reason))
             self._errors.add(model, "classification_failed")
             return
+        if record.evidence_at:
+            self._evaluation.observe(record.decided_at - record.evidence_at)
         self._count_rules(decision, name)
 
     def _count_rules(self, decision: Decision, name: str) -> None:

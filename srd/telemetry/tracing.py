@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 REQUEST = "semantic_router.request.received"
 DECISION = "semantic_router.decision.evaluation"
 CLASSIFICATION = "semantic_router.classification"
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+# W3C: version 00 ends after the flags, a later one may go on behind a dash, ff is no version.
+_TRACEPARENT = re.compile(
+    r"(?:00|(?!00|ff)[0-9a-f]{2}(?=.{53}(?:-|$)))-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
+)
+_LOW = (1 << 64) - 1
 
 Value = str | bool | int | float
 
@@ -57,7 +61,7 @@ class Parent:
 def parse(traceparent: str) -> Parent | None:
     """The parent that a W3C `traceparent` names; None when it is absent or malformed."""
     match = _TRACEPARENT.match(traceparent)
-    if match is None:
+    if match is None or (len(traceparent) != 55 and traceparent.startswith("00")):
         return None
     trace_id, span_id = int(match[1], 16), int(match[2], 16)
     if not trace_id or not span_id:
@@ -81,8 +85,11 @@ class Sampling:
     parent_based: bool = True
 
     def keeps(self, parent: Parent | None) -> bool:
-        if parent is not None and self.parent_based:
-            return parent.sampled
+        if parent is not None:
+            if self.parent_based:
+                return parent.sampled
+            # As the SDK's ratio sampler: every hop that sees this trace judges alike.
+            return parent.trace_id & _LOW < self.ratio * (_LOW + 1)
         return self.ratio >= 1.0 or random.random() < self.ratio
 
 
@@ -270,6 +277,9 @@ def open_tracing(document: Document, environ: Mapping[str, str] = os.environ) ->
         named["deployment.environment"] = tracing.resource.deployment_environment
     if environ.get("OTEL_SERVICE_NAME"):
         named["service.name"] = environ["OTEL_SERVICE_NAME"]
+    # Resource.create lets its argument win over OTEL_RESOURCE_ATTRIBUTES; the environment must.
+    said = OTELResourceDetector().detect().attributes if environ is os.environ else {}
+    named = {key: value for key, value in named.items() if key not in said}
     provider = TracerProvider(sampler=ALWAYS_ON, resource=Resource.create(dict(named)))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     inject = environ.get("SRD_TRACE_INJECT", "never") == "when-absent"

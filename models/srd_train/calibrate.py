@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import augment, data, measures
-from .common import DOMAINS, JAILBREAK, PII, SEED, WINDOWS, Log
+from .common import DOMAINS, JAILBREAK, PII, SEED, Log
 from .data import Row
 from .runtime import Model, log_softmax
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
-#: Share of a kind's prompts that the first stage may get wrong where the encoder was right, net.
-LOSS_ALLOWED = 0.005
+#: By kind of prompt: share that the first stage may get wrong where the encoder was right, net.
+#: The small sets allow for a row or two of noise.
+LOSS_ALLOWED = {"mmlu-pro": 0.004, "own": 0.01, "long": 0.02}
 #: Share of clean dev texts that the PII head may find something in.
-CLEAN_HITS = 0.01
+CLEAN_HITS = 0.02
 PII_THRESHOLDS = tuple(round(0.4 + 0.05 * i, 2) for i in range(12))
 #: Where the two goals cannot both be had, the middle: users set their own threshold per rule.
 PII_FALLBACK = 0.8
@@ -119,10 +120,11 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
         scores[w] = nll(log_softmax(mixed / t), wanted, weight)
         log(f"  weight {w}: accuracy {accuracy:.4f} loss {scores[w]:.4f} T {t}")
     w = min(scores, key=lambda k: scores[k])
-    temperatures = {}
-    for window in WINDOWS:
-        shorter = model.domain_log(texts, window) if window < 512 else encoder
-        mixed = (1 - w) * shorter + w * model.linear_log(texts, window)
+    temperatures = {"512": best_temperature((1 - w) * encoder + w * linear, wanted, weight)}
+    # Beyond 128 tokens the windows differ on the long rows only, and too little to fit.
+    temperatures["256"] = temperatures["512"]
+    for window in (64, 128):
+        mixed = (1 - w) * model.domain_log(texts, window) + w * model.linear_log(texts, window)
         temperatures[str(window)] = best_temperature(mixed, wanted, weight)
     mixed = (1 - w) * encoder + w * linear
     cold = best_temperature(linear, wanted, weight)
@@ -138,21 +140,20 @@ def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
 def first_confidence(
     linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, log: Log
 ) -> float:
-    """Return the lowest confidence from which answering alone costs little on every kind."""
+    """Return the lowest confidence above which answering alone costs little on every kind."""
     sure = np.exp(log_softmax(linear)).max(1)
     gain = (linear.argmax(1) == wanted).astype(int) - (mixed.argmax(1) == wanted)
-    chosen = 0.999
-    for confidence in np.round(np.arange(0.99, 0.4, -0.01), 2):
+    chosen, fine = 0.999, True
+    for confidence in np.round(np.arange(0.98, 0.4, -0.02), 2):
         answered = sure >= confidence
-        lost = {
-            kind: float(-np.where(answered, gain, 0)[kinds == kind].mean())
-            for kind in ("mmlu-pro", "own", "long")
-        }
-        if max(lost.values()) > LOSS_ALLOWED + 1e-9:
-            break
-        chosen = float(confidence)
-        shares = {kind: round(float(answered[kinds == kind].mean()), 3) for kind in lost}
-        log(f"  first stage from {confidence}: answers {shares}, loses {lost}")
+        places = {kind: kinds == kind for kind in LOSS_ALLOWED}
+        lost = {kind: float(-np.where(answered, gain, 0)[p].mean()) for kind, p in places.items()}
+        fine = fine and all(value <= LOSS_ALLOWED[kind] + 1e-9 for kind, value in lost.items())
+        chosen = float(confidence) if fine else chosen
+        shown = ", ".join(
+            f"{kind} {answered[p].mean():.3f} for {lost[kind]:.4f}" for kind, p in places.items()
+        )
+        log(f"  first stage from {confidence}: {shown}")
     return chosen
 
 

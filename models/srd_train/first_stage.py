@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from .data import Row
 
+#: Chosen on dev: beyond it the encoder is worth its cost.
+FADE_CHARS = 256
 HASHING = Hashing(bits=18, char_ngrams=(4,), max_chars=3072, max_char_bytes=1024)
 
 
@@ -89,6 +91,7 @@ def quantize(
         labels=DOMAINS,
         table=np.ascontiguousarray(table),
         scale=scale,
+        fade_chars=FADE_CHARS,
         bias=bias.astype(np.float32),
     )
 

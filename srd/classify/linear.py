@@ -17,7 +17,9 @@ The features of a text, all in wrapping 32-bit arithmetic over its lower-case UT
 
 Each bucket is a row of the table. The row holds one weight per label and, last, the squared
 inverse document frequency; a text's logits are bias + (sum of weights) / sqrt(sum of squares).
-Repetitions count each time.
+Repetitions count each time. The logits of a text longer than `fade_chars` are scaled by
+fade_chars / length: most words of a long prompt are not the question's, so the stage trusts itself
+less there.
 """
 
 from __future__ import annotations
@@ -133,11 +135,13 @@ class LinearStage:
         table: npt.NDArray[np.int8],
         scale: Float32,
         bias: Float32,
+        fade_chars: int | None = None,
     ) -> None:
         if table.shape != (1 << hashing.bits, len(labels) + 1):
             raise ValueError(f"table {table.shape} does not fit {hashing} and {len(labels)} labels")
         self.hashing = hashing
         self.labels = labels
+        self.fade_chars = fade_chars
         self._hasher = Hasher(hashing)
         self._table = table
         self._scale = scale
@@ -159,7 +163,14 @@ class LinearStage:
             max_char_bytes=meta["max_char_bytes"],
         )
         labels = tuple(meta["labels"])
-        return cls(hashing=hashing, labels=labels, table=table, scale=scale, bias=bias)
+        return cls(
+            hashing=hashing,
+            labels=labels,
+            table=table,
+            scale=scale,
+            bias=bias,
+            fade_chars=meta.get("fade_chars"),
+        )
 
     def save(self, path: Path) -> None:
         """Write the archive that `load` reads; the same weights give the same bytes."""
@@ -169,6 +180,7 @@ class LinearStage:
             "max_chars": self.hashing.max_chars,
             "max_char_bytes": self.hashing.max_char_bytes,
             "labels": list(self.labels),
+            "fade_chars": self.fade_chars,
         }
         encoded = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
         np.savez_compressed(
@@ -183,4 +195,6 @@ class LinearStage:
         if norm <= 0.0:
             return self._bias.copy()
         result: Float32 = self._bias + sums[:-1] / np.float32(norm**0.5)
+        if self.fade_chars is not None and len(text) > self.fade_chars:
+            result *= np.float32(self.fade_chars / len(text))
         return result

@@ -42,13 +42,14 @@ def plain_buckets(text: str, hashing: Hashing) -> list[int]:
     return [h * 0x9E3779B1 % WRAP >> (32 - hashing.bits) for h in hashes]
 
 
-def make(table: np.ndarray, bias: list[float]) -> LinearStage:
+def make(table: np.ndarray, bias: list[float], fade_chars: int | None = None) -> LinearStage:
     return LinearStage(
         hashing=SMALL,
         labels=LABELS,
         table=table.astype(np.int8),
         scale=np.array([0.01, 0.02, 0.03, 0.5], dtype=np.float32),
         bias=np.array(bias, dtype=np.float32),
+        fade_chars=fade_chars,
     )
 
 
@@ -91,6 +92,16 @@ def test_logits_are_bias_plus_weights_over_the_root_of_the_squares() -> None:
     sums = rows.sum(axis=0) * np.array([0.01, 0.02, 0.03, 0.5])
     expected = np.array([0.1, -0.2, 0.3]) + sums[:-1] / np.sqrt(sums[-1])
     assert stage.logits("Why is it so?") == pytest.approx(expected, rel=1e-4)
+
+
+def test_logits_fade_in_proportion_beyond_the_fading_length(tmp_path: Path) -> None:
+    plain, text = random_stage(), "a question among many other words " * 5
+    faded = make(plain._table, [0.1, -0.2, 0.3], fade_chars=40)
+    path = tmp_path / "linear.npz"
+    faded.save(path)
+    expected = plain.logits(text) * (40 / len(text))
+    assert LinearStage.load(path).logits(text) == pytest.approx(expected, rel=1e-5)
+    assert np.array_equal(faded.logits(text[:40]), plain.logits(text[:40]))
 
 
 def test_a_text_without_a_known_feature_gives_the_bias() -> None:

@@ -184,6 +184,10 @@ class Buffered(Reply):
 
     def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
         body = None if unchanged else out
+        if body is not None and not end:
+            # Trailers follow, and HTTP/1 has none behind a content-length: chunked coding then.
+            remove = (*self._remove, "content-length")
+            return [ReplyBody("request", body, self._set, remove, self._clear)]
         # Both gateways refuse a body whose content-length was not adjusted with it (1.5).
         length = () if body is None else (("content-length", str(len(body)).encode()),)
         return [ReplyBody("request", body, (*self._set, *length), self._remove, self._clear)]

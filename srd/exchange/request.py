@@ -465,7 +465,8 @@ class RequestHalf:
         self, out: bytes, end: bool, *, unchanged: bool = False, arrived: bytes | None = None
     ) -> list[Command]:
         same = unchanged or (arrived is not None and out == arrived)
-        commands = self._reply.release(out, end=end and not self._trailers_due, unchanged=same)
+        trailers = self._trailers_due or self._trailers_follow
+        commands = self._reply.release(out, end=end and not trailers, unchanged=same)
         if not end:
             return commands
         self._body = None

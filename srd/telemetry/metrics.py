@@ -289,6 +289,11 @@ class Metrics:
             ReadCounter(
                 "srd_streams_turned_away", "503: too many.", lambda: _one(service.refused_streams)
             ),
+            ReadCounter(
+                "srd_rendering_failures",
+                "Exchanges that could not be counted, logged or traced.",
+                lambda: _one(getattr(service.observer, "failures", 0)),
+            ),
         ]
         memo = service.policy.memo
         if memo is not None:

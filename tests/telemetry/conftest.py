@@ -25,6 +25,7 @@ def daemon(policy) -> SimpleNamespace:
     service = SimpleNamespace(
         policy=policy,
         classifier=None,
+        observer=None,
         open_streams=2,
         held_bytes=300,
         pressure_events=0,

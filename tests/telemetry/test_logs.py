@@ -50,3 +50,9 @@ def test_repeats_of_a_warning_are_left_out_and_information_is_not():
     assert passed == [True] * REPEATS + [False] * 5
     assert all(limit.filter(line("fine")) for _ in range(REPEATS + 5))
     assert limit.filter(line("another", logging.WARNING))
+
+
+def test_what_a_client_chose_cannot_begin_a_line_of_its_own():
+    said = TextFormatter().format(line("a\nb", fields={"original_model": "x\nforged level=error"}))
+    assert "\n" not in said
+    assert r'original_model="x\nforged level=error"' in said

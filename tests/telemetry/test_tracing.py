@@ -109,3 +109,25 @@ def test_the_environment_comes_before_the_document():
     assert tracing._sampling == Sampling(0.25, parent_based=True)
     assert tracing._provider.resource.attributes["service.name"] == "router-a"
     tracing._provider.shutdown()
+
+
+def test_versions_of_traceparent_are_read_as_the_recommendation_says():
+    rest = SAMPLED[2:]
+    assert parse("00" + rest) == parse("01" + rest) == parse("01" + rest + "-more")
+    assert parse("00" + rest) is not None
+    assert [parse(t) for t in ("ff" + rest, "00" + rest + "-more", "01" + rest + "x")] == [None] * 3
+
+
+def test_without_parent_based_sampling_a_trace_is_judged_by_its_id():
+    low, high = parse(f"00-{'1' * 32}-{'cd' * 8}-00"), parse(f"00-{'e' * 32}-{'cd' * 8}-01")
+    sampling = Sampling(0.5, parent_based=False)
+    assert (sampling.keeps(low), sampling.keeps(high)) == (True, False)
+
+
+def test_resource_attributes_of_the_environment_come_before_the_document(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=router-b")
+    tracing = open_tracing(loads(CONFIG).document)
+    assert tracing is not None
+    assert tracing._provider.resource.attributes["service.name"] == "router-b"
+    tracing._provider.shutdown()

@@ -3,7 +3,7 @@
     python models/evaluate.py --data DIR [--fp32 models/.work/encoder.fp32.onnx] [--quick]
 
 Why this file exists: every figure in the model card comes from here. It reads the int8 graph and
-the manifest that are shipped, and only rows that no choice has seen.
+the manifest that are shipped, and only rows of the test split.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Writes models/data/jailbreak_own.jsonl.gz: attacks, and benign prompts that look like attacks.
 
 Why this file exists: the public attacks are few and of one style. The frames were written by hand;
-a frame belongs to one split with all of its prompts, so test frames are new to the model. The goals
+a frame belongs to one split with all of its prompts. Frames that are crossed with the goals share
+n-grams and form one cluster, so nearly all of those are training rows. The goals
 name harms, and nothing here says how to do them.
 """
 

@@ -22,7 +22,7 @@ from typing import Protocol
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
-from srd.classify.api import Ask, Scores
+from srd.classify.api import Ask, ClassifierUnavailable, Scores
 from srd.daemon.grpc_stream import StreamClosedError
 from srd.daemon.service import Service
 from srd.daemon.translate import encode, event_of, opening
@@ -317,7 +317,10 @@ class StreamDriver:
         if error is None:
             event = ScoresArrived(ask_id, future.result())
         else:
-            event = ScoresFailed(ask_id, str(error) or type(error).__name__)
+            # A name of ours: what a library said might quote the prompt.
+            known = isinstance(error, ClassifierUnavailable)
+            reason = "classifier_unavailable" if known else "classifier_error"
+            event = ScoresFailed(ask_id, reason)
         _close_run(run, event)
         self._inject(event)
 

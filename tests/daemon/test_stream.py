@@ -103,7 +103,7 @@ def test_087_a_classifier_that_fails_costs_no_byte(run_async):
         stream.inbox.put_nowait(None)
         await task
         assert upstream(stream) == RAW.replace(b"auto", b"base-model")
-        assert driver.record.runs[0].failure == "injected"
+        assert driver.record.runs[0].failure == "classifier_error"
 
     play(run_async, script, HEADERS, BODY)
 

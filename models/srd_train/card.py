@@ -152,7 +152,7 @@ def _limits() -> str:
     return """## Limits
 
 * A quarter of the test split was looked at before the end; what it showed led to the fading of
-  the linear stage on long texts, to a threshold per kind of prompt, and to role play moving from the
+  the linear stage on long texts, a threshold per kind of prompt, and role play moving from the
   test to the training rows. Read `long`, the cascade and the false positives with that in mind.
 * Our attack frames share goals, so nearly all fell into training; the row `own` of the jailbreak
   table has eight attacks. The public rows say more. Public attacks number 54: one is 1.9 points.

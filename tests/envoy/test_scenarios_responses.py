@@ -114,3 +114,5 @@ def test_104_two_processors_in_one_chain_keep_the_body(stage, tap, upload, body)
     for _ in range(5):
         assert upload(stage, "chained").send(body[:50], body[50:]).end().status() == 200
         assert tap.last.body == routed(body)
+    started = stage.stats("http.chained.ext_proc.streams_started")
+    assert sum(started.values()) % 10 == 0, "each of the two filters has a stream per request"

@@ -88,6 +88,7 @@ class Body:
         """The decision is made: what may leave now, edited."""
         if rewrite == NO_REWRITE:
             return self.passthrough()
+        self._reading = False
         return self._start(rewrite)
 
     def passthrough(self) -> bytes:
@@ -141,10 +142,7 @@ class Body:
             self._reading = False
 
     def _read_on(self, data: bytes, *, end: bool) -> int | None:
-        """Go on reading evidence after a commit; where that failed, if it did."""
-        if not self._tail and self._reader.prompt.first_user_done:
-            self._reading = False  # the conversation has its name, nobody needs more
-            return None
+        """Go on reading evidence while the tail waits; where that failed, if it did."""
         try:
             self._read(data, end=end)
         except BodyError as error:
@@ -220,7 +218,3 @@ class Body:
     def prompt(self) -> Prompt:
         """The texts so far. A second `messages` member replaces it: do not keep it."""
         return self._reader.prompt
-
-    def prefix_digest(self) -> bytes | None:
-        """Names the conversation once its first user message is done, alike in every later turn."""
-        return self._reader.prompt.digest()

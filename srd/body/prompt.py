@@ -9,7 +9,6 @@ text or none) joined by one space; messages without text are ignored.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
@@ -62,7 +61,6 @@ class Prompt:
         self._has_last = False
         self._prior = TextList(limit)
         self._non_user = TextList(limit)
-        self._digest = hashlib.blake2b(digest_size=16)
 
     def __repr__(self) -> str:
         state = "done" if self.first_user_done else "open"
@@ -98,14 +96,6 @@ class Prompt:
         """System, developer and assistant texts."""
         return self._non_user.values()
 
-    def digest(self) -> bytes | None:
-        """Names the conversation: the system texts before the first user message, and that message.
-
-        None before that message is done. Of texts over the bound the kept parts and the length
-        are named.
-        """
-        return self._digest.digest() if self.first_user_done else None
-
     def show(self, message: Message) -> None:
         """`message` is a user message that passes; it is the first one if none is yet."""
         if not self.first_user_done:
@@ -125,8 +115,6 @@ class Prompt:
             return None
         if text.truncated:
             self.truncated = True
-        if not self.first_user_done and message.role != "assistant":
-            self._name(message)
         value = text.value()
         if message.role != "user":
             self._non_user.add(value)
@@ -139,11 +127,6 @@ class Prompt:
             self.truncated = self.truncated or self._prior.dropped > 0
         self._last_user, self._has_last = value, True
         return None
-
-    def _name(self, message: Message) -> None:
-        head, tail = message.text.parts()
-        mark = f"{message.role} {message.text.size} {len(head)} {len(tail)}\n"
-        self._digest.update((mark + head + tail).encode())
 
 
 class Counts:

@@ -152,7 +152,6 @@ class Sender:
             dict(body.params),
             dict(body.metadata),
             body.facts,
-            body.prefix_digest(),
             prompt.has_messages,
             prompt.first_user,
             prompt.first_user_chars,

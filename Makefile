@@ -45,7 +45,8 @@ format: $(STAMP) ## rewrite the sources in the project's format
 
 bench: $(STAMP) ## measure on this machine (ARGS=--quick: a minute, to see that it runs)
 	$(BIN)/pip install --quiet --editable '.[cpu,bench]'
-	$(BIN)/python benchmarks/echo.py && $(BIN)/python benchmarks/streaming.py $(ARGS)
+	$(BIN)/python benchmarks/echo.py && $(BIN)/python benchmarks/telemetry_cost.py
+	$(BIN)/python benchmarks/streaming.py $(ARGS)
 
 fuzz: $(STAMP) ## fuzz request bodies with atheris for FUZZ_SECONDS (60)
 	$(BIN)/pip install --quiet atheris

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from playbook import CONFIG, policy_of
 
-from srd.exchange.facts import RequestFacts
+from srd.exchange.facts import read_headers
 from srd.exchange.offline import run_body
 from srd.telemetry.metrics import Metrics
 from srd.telemetry.observer import Renderings
@@ -43,6 +43,17 @@ class Nowhere(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
+HEADERS = (
+    (":authority", b"example"),
+    (":path", b"/v1/chat/completions"),
+    (":method", b"POST"),
+    ("content-type", b"application/json"),
+    ("x-request-id", b"7d1c0c3e-6a55-4b2f-9d0c-111111111111"),
+    ("authorization", b"Bearer x"),
+    ("user-agent", b"bench"),
+)
+
+
 def record(parent: str) -> ExchangeRecord:
     from playbook import by_words
 
@@ -51,7 +62,7 @@ def record(parent: str) -> ExchangeRecord:
     made = ExchangeRecord(
         opened_at=now, opened_unix_ns=time.time_ns(), metadata={"traceparent": parent}
     )
-    made.facts = RequestFacts.from_headers(()) if hasattr(RequestFacts, "from_headers") else None
+    made.facts = read_headers(HEADERS)
     made.headers_at = made.first_byte_at = made.evidence_at = now + 0.001
     made.decided_at, made.replied_at, made.ended_at = now + 0.003, now + 0.004, now + 0.2
     made.runs.append(ClassifierRun(64, ("domain",), now + 0.001, now + 0.003, "encoder", 9))

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
-#: By kind of prompt: share that the first stage may get wrong where the encoder was right, net.
-#: The small sets allow for a row or two of noise.
-LOSS_ALLOWED = {"mmlu-pro": 0.004, "own": 0.01, "long": 0.02}
+#: By kind of prompt: share that the first stage may get wrong where the encoder was right, net:
+#: what the project allows a cascade to lose.
+LOSS_ALLOWED = {"mmlu-pro": 0.003, "own": 0.003, "long": 0.003}
 #: Share of clean dev texts that the PII head may find something in.
 CLEAN_HITS = 0.02
 PII_THRESHOLDS = tuple(round(0.4 + 0.05 * i, 2) for i in range(12))

@@ -96,7 +96,10 @@ def load(
     }
     for number in range(rounds):
         for arm in rig.arms:
-            bodies = [body(size, number * 100_000 + index) for index in range(requests)]
+            bodies = [
+                body(size, (concurrency * 100 + number) * 100_000 + index)
+                for index in range(requests)
+            ]
             cpu, began = arm.process.cpu(), time.perf_counter()
             times = sorted(asyncio.run(_load(arm.envoy.ports["duplex"], bodies, concurrency)))
             row = rows[arm.name]

@@ -42,7 +42,8 @@ def test_a_math_prompt_reaches_the_math_expert(stage: Stage, listener: str) -> N
 @needs_envoy
 @pytest.mark.envoy
 def test_a_large_prompt_is_decided_before_its_end(stage: Stage) -> None:
-    case = Case(question=QUESTION, listener="duplex", attachment_bytes=1_000_000)
+    # Far more than max_held_bytes: while the classifier thinks, reading pauses there at the latest.
+    case = Case(question=QUESTION, listener="duplex", attachment_bytes=4_000_000)
     (outcome,) = stage.run([case], pairs=0)
     assert outcome.problem == ""
     assert outcome.row.basis in ("early", "budget")

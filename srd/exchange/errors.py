@@ -18,8 +18,8 @@ class SrdError(Exception):
 class GatewayProtocolError(SrdError):
     """The gateway sent a message that its own announcement rules out.
 
-    Answered with gRPC FAILED_PRECONDITION (or `status`) on that stream; the operator sees it in
-    `srd_streams_refused_total{reason="protocol"}`. The process lives on.
+    Answered with gRPC FAILED_PRECONDITION (or `status`) on that stream; the operator sees it as
+    `srd_exchanges_total{outcome="protocol_error"}`. The process lives on.
     """
 
     def __init__(self, problem: str, *, status: str = "FAILED_PRECONDITION") -> None:

@@ -52,11 +52,13 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The rows of one ask. `full` is the encoding that `jailbreak` and `pii` rows belong to;
-    its offsets count characters of the asked text. `truncated`: it is not all of the text."""
+    its offsets count characters of the asked text. `truncated`: it is not all of the text.
+    `density`: characters per token of the beginning that prefix heads may read, 0 without one."""
 
     rows: tuple[Row, ...]
     full: Encoded | None = None
     truncated: bool = False
+    density: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -130,7 +132,8 @@ class Encoder:
         beginning = ask.text[: ask.window * CHARS_PER_TOKEN]
         if not full:
             encoded = self.tokenizer.encode(beginning)
-            return Plan(rows=(Row(encoded, 0, min(len(encoded.ids), window), prefix),))
+            row = Row(encoded, 0, min(len(encoded.ids), window), prefix)
+            return Plan(rows=(row,), density=density(beginning, encoded))
         whole, truncated = self._whole(ask.text, offsets="pii" in full)
         head_text = whole if len(beginning) == len(ask.text) else self.tokenizer.encode(beginning)
         rows: dict[tuple[bool, int, int], set[str]] = {}
@@ -143,7 +146,8 @@ class Encoder:
             Row(whole if mine else head_text, start, end, frozenset(names))
             for (mine, start, end), names in rows.items()
         )
-        return Plan(rows=chosen, full=whole, truncated=truncated)
+        seen = density(beginning, head_text) if prefix else 0.0
+        return Plan(rows=chosen, full=whole, truncated=truncated, density=seen)
 
     def _cut(self, head: str, count: int, window: int) -> list[tuple[int, int]]:
         piece = self.heads[head].piece_tokens
@@ -233,6 +237,11 @@ class Encoder:
             done = stop
         result: Array = np.concatenate(lines)
         return result
+
+
+def density(text: str, encoded: Encoded) -> float:
+    """Characters per token of an encoded text; of an empty one, 0."""
+    return len(text) / len(encoded.ids) if encoded.ids else 0.0
 
 
 def pieces(count: int, size: int, overlap: int) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ from srd.classify.encoder import FULL_TOKENS, Encoder, Head
 from srd.classify.executor import Batching
 from srd.classify.first_stage import FirstStage
 from srd.classify.locate import MANIFEST, model_dir
-from srd.classify.manifest import Manifest, read_manifest
+from srd.classify.manifest import Combine, Manifest, read_manifest
 from srd.classify.ort import Device, Session
 from srd.classify.scorer import (
     DomainReader,
@@ -140,6 +140,7 @@ def _first_stage(folder: Path, manifest: Manifest) -> FirstStage | None:
         manifest.labels["domain"],
         temperature=manifest.calibration.domain.linear,
         confidence=stage.confidence,
+        max_chars=stage.max_chars,
     )
 
 
@@ -151,12 +152,11 @@ def _own_readers(
 ) -> Readers:
     domain = jailbreak = pii = None
     if "domain" in heads:
-        weight = manifest.combine["domain"].weight if "domain" in manifest.combine else 0.0
         domain = DomainReader(
             labels=tuple(manifest.labels["domain"]),
             calibration=manifest.calibration.domain,
             first_stage=linear,
-            weight=weight,
+            combine=manifest.combine.get("domain", Combine()),
         )
     if "jailbreak" in heads:
         positive = positive_columns(manifest.labels["jailbreak"], jailbreak_labels)

@@ -24,7 +24,13 @@ class FirstStage:
     """Immutable; thread-safe. All results are in the order of `labels`."""
 
     def __init__(
-        self, stage: LinearStage, labels: Sequence[str], *, temperature: float, confidence: float
+        self,
+        stage: LinearStage,
+        labels: Sequence[str],
+        *,
+        temperature: float,
+        confidence: float,
+        max_chars: int | None = None,
     ) -> None:
         """Raises ModelError when the stage's labels are not those of the encoder."""
         if sorted(stage.labels) != sorted(labels):
@@ -34,6 +40,7 @@ class FirstStage:
             )
         self.labels = tuple(labels)
         self.confidence = confidence
+        self.max_chars = max_chars
         self._stage = stage
         self._order = np.array([stage.labels.index(label) for label in labels], dtype=np.intp)
         self._temperature = temperature
@@ -43,21 +50,31 @@ class FirstStage:
 
     @classmethod
     def load(
-        cls, path: Path, labels: Sequence[str], *, temperature: float, confidence: float
+        cls,
+        path: Path,
+        labels: Sequence[str],
+        *,
+        temperature: float,
+        confidence: float,
+        max_chars: int | None = None,
     ) -> FirstStage:
         """Read an archive of linear.py; raises ModelError naming the file."""
         try:
             stage = LinearStage.load(path)
         except (OSError, KeyError, ValueError) as error:
             raise ModelError(f"{path}: not a readable first stage: {error}.") from error
-        return cls(stage, labels, temperature=temperature, confidence=confidence)
+        return cls(
+            stage, labels, temperature=temperature, confidence=confidence, max_chars=max_chars
+        )
 
     def logits(self, text: str, window: int) -> Floats:
         """Uncalibrated logits of the characters that `window` may read."""
         return self._stage.logits(text[: window * CHARS_PER_TOKEN])[self._order]
 
     def answer(self, text: str, window: int) -> dict[str, float] | None:
-        """Calibrated probabilities, or None when the top one is below `confidence`."""
+        """Calibrated probabilities, or None when the text is long or the stage is not sure."""
+        if self.max_chars is not None and len(text) > self.max_chars:
+            return None
         probabilities = softmax(self.logits(text, window), self._temperature)
         if float(probabilities.max()) < self.confidence:
             return None

@@ -32,9 +32,29 @@ class EncoderEntry(msgspec.Struct, frozen=True):
 
 
 class Combine(msgspec.Struct, frozen=True):
-    """`weight` of the linear stage in the log-linear mixture with the encoder; 0 is none."""
+    """The linear stage's weight in the log-linear mixture with the encoder; 0 is none.
+
+    `by_density` holds [characters per word piece, weight], rising: a text of which the tokenizer
+    makes many short pieces is in a language that the encoder does not read. Between two entries
+    the weight is interpolated, outside the nearest one holds. `weight` is for no entries.
+    """
 
     weight: float = 0.0
+    by_density: list[tuple[float, float]] = []
+
+    def at(self, density: float) -> float:
+        """Return the weight for a text with `density` characters per word piece."""
+        before: tuple[float, float] | None = None
+        for point in self.by_density:
+            if density < point[0]:
+                return point[1] if before is None else _between(before, point, density)
+            before = point
+        return self.weight if before is None else before[1]
+
+
+def _between(low: tuple[float, float], high: tuple[float, float], place: float) -> float:
+    share = (place - low[0]) / (high[0] - low[0])
+    return low[1] + share * (high[1] - low[1])
 
 
 class DomainCalibration(msgspec.Struct, frozen=True):
@@ -67,10 +87,15 @@ class Calibration(msgspec.Struct, frozen=True):
 
 
 class FirstStage(msgspec.Struct, frozen=True):
-    """The linear stage answers alone when its top probability reaches `confidence`."""
+    """The linear stage answers alone when its top probability reaches `confidence`.
+
+    Not for texts of more than `max_chars` characters: most words of a long text are not the
+    question's, and there the encoder is worth its time.
+    """
 
     file: str
     confidence: float
+    max_chars: int | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -97,4 +122,8 @@ def read_manifest(folder: Path) -> Manifest:
     for head in manifest.encoder.outputs:
         if head != "embedding" and not manifest.labels.get(head):
             raise ModelError(f"{path}: the head {head!r} has an output but no labels.")
+    for head, combine in manifest.combine.items():
+        places = [place for place, _ in combine.by_density]
+        if places != sorted(set(places)):
+            raise ModelError(f"{path}: combine.{head}.by_density does not rise: {places}.")
     return manifest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from srd.classify.api import Ask, ClassifierUnavailable, PiiSpan, Scores
 from srd.classify.heads import mixture, normalised, risk, softmax
-from srd.classify.manifest import DomainCalibration, RiskCalibration
+from srd.classify.manifest import Combine, DomainCalibration, RiskCalibration
 from srd.classify.spans import BioLabels, merged
 
 if TYPE_CHECKING:
@@ -24,24 +24,25 @@ if TYPE_CHECKING:
 
 Outputs = list[dict[str, "Array"]]
 _NO_DOMAIN_CALIBRATION = DomainCalibration()
+_NO_COMBINE = Combine()
 _NO_RISK_CALIBRATION = RiskCalibration()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainReader:
-    """Domain logits to probabilities; `weight` mixes the first stage in (models/README.md)."""
+    """Domain logits to probabilities; `combine` mixes the first stage in (models/README.md)."""
 
     labels: tuple[str, ...]
     calibration: DomainCalibration = _NO_DOMAIN_CALIBRATION
     first_stage: FirstStage | None = None
-    weight: float = 0.0
+    combine: Combine = _NO_COMBINE
 
-    def read(self, ask: Ask, logits: Array) -> dict[str, float]:
-        linear = None
-        if self.first_stage is not None and self.weight:
+    def read(self, ask: Ask, logits: Array, density: float) -> dict[str, float]:
+        linear, weight = None, self.combine.at(density)
+        if self.first_stage is not None and weight:
             linear = self.first_stage.logits(ask.text, ask.window)
         temperature = self.calibration.temperature(ask.window)
-        values = mixture(logits, linear, weight=self.weight, temperature=temperature)
+        values = mixture(logits, linear, weight=weight, temperature=temperature)
         return dict(zip(self.labels, values.tolist(), strict=True))
 
 
@@ -161,7 +162,7 @@ class Scorer:
         for head in ask.heads & encoder.heads.keys():
             logits = [output[head] for output in outputs if head in output]
             if head == "domain" and readers.domain is not None:
-                found[head] = readers.domain.read(ask, logits[0])
+                found[head] = readers.domain.read(ask, logits[0], plan.density)
             elif head == "jailbreak" and readers.jailbreak is not None:
                 found[head] = readers.jailbreak.read(logits)
             elif head == "pii" and readers.pii is not None:

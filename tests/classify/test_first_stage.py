@@ -10,9 +10,14 @@ LABELS = ("biology", "law", "math")
 
 @pytest.fixture
 def stage(tiny):
-    def load(labels=LABELS, confidence=0.9, temperature=1.0):
-        path = tiny.folder / "linear.npz"
-        return FirstStage.load(path, labels, temperature=temperature, confidence=confidence)
+    def load(labels=LABELS, confidence=0.9, temperature=1.0, max_chars=None):
+        return FirstStage.load(
+            tiny.folder / "linear.npz",
+            labels,
+            temperature=temperature,
+            confidence=confidence,
+            max_chars=max_chars,
+        )
 
     return load
 
@@ -31,6 +36,11 @@ def test_an_unsure_text_is_handed_over(stage):
 
 def test_the_temperature_decides_what_is_sure(stage):
     assert stage(temperature=1000.0).answer("court", 64) is None
+
+
+def test_a_long_text_is_handed_over_however_sure_the_stage_is(stage):
+    assert stage(max_chars=5).answer("court", 64) is not None
+    assert stage(max_chars=4).answer("court", 64) is None
 
 
 def test_only_the_characters_of_the_window_are_read(stage):

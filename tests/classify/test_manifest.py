@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from srd.classify.api import ModelError
-from srd.classify.manifest import DomainCalibration, read_manifest
+from srd.classify.manifest import Combine, DomainCalibration, read_manifest
 
 
 def test_a_folder_of_ours_is_read(tiny):
@@ -31,6 +31,21 @@ def test_a_head_without_labels_is_refused(tiny):
     del tiny.manifest["labels"]["jailbreak"]
     tiny.write()
     with pytest.raises(ModelError, match="'jailbreak' has an output but no labels"):
+        read_manifest(tiny.folder)
+
+
+def test_the_weight_of_the_linear_stage_falls_as_pieces_grow_longer():
+    combine = Combine(weight=0.1, by_density=[(2.0, 0.8), (3.0, 0.4)])
+    assert [combine.at(d) for d in (0.0, 2.0, 2.5, 3.0, 9.0)] == pytest.approx(
+        [0.8, 0.8, 0.6, 0.4, 0.4]
+    )
+    assert Combine(weight=0.1).at(2.5) == 0.1
+
+
+def test_densities_that_do_not_rise_are_refused(tiny):
+    tiny.manifest["combine"] = {"domain": {"by_density": [[3.0, 0.4], [3.0, 0.8]]}}
+    tiny.write()
+    with pytest.raises(ModelError, match=r"combine\.domain\.by_density does not rise"):
         read_manifest(tiny.folder)
 
 

@@ -78,6 +78,20 @@ def test_the_first_stage_joins_the_encoders_answer_by_the_manifests_weight(opene
     assert law() > alone
 
 
+def test_a_text_of_many_short_pieces_leans_on_the_first_stage(opened, tiny):
+    def law(text: str) -> float:
+        return opened(first_stage=False).submit(ask(text, DOMAIN)).result(10).domain["law"]
+
+    few, many = "court the cell the cell", "court cells grow in water"
+    few_density, many_density = (len(text) / (len(tiny.ids(text)) - 2) for text in (few, many))
+    assert few_density > many_density
+    alone = law(few), law(many)
+    points = [[many_density, 0.5], [few_density, 0.0]]
+    tiny.manifest["combine"] = {"domain": {"by_density": points}}
+    assert law(few) == alone[0]
+    assert law(many) > alone[1]
+
+
 def test_asks_from_many_threads_are_all_answered(opened):
     classifier = opened(threads=2, queue_limit=1000, cache_entries=0)
     texts = [f"the law {number}" for number in range(60)]

@@ -133,9 +133,10 @@ class Encoder:
         if not full:
             encoded = self.tokenizer.encode(beginning)
             row = Row(encoded, 0, min(len(encoded.ids), window), prefix)
-            return Plan(rows=(row,), density=density(beginning, encoded))
+            return Plan(rows=(row,), density=self._density(beginning, encoded))
         whole, truncated = self._whole(ask.text, offsets="pii" in full)
-        head_text = whole if len(beginning) == len(ask.text) else self.tokenizer.encode(beginning)
+        same = len(beginning) == len(ask.text) and not truncated
+        head_text = whole if same else self.tokenizer.encode(beginning)
         rows: dict[tuple[bool, int, int], set[str]] = {}
         if prefix:
             rows[head_text is whole, 0, min(len(head_text.ids), window)] = set(prefix)
@@ -146,8 +147,11 @@ class Encoder:
             Row(whole if mine else head_text, start, end, frozenset(names))
             for (mine, start, end), names in rows.items()
         )
-        seen = density(beginning, head_text) if prefix else 0.0
+        seen = self._density(beginning, head_text) if prefix else 0.0
         return Plan(rows=chosen, full=whole, truncated=truncated, density=seen)
+
+    def _density(self, text: str, encoded: Encoded) -> float:
+        return density(text, encoded.ids, self.tokenizer.unknown)
 
     def _cut(self, head: str, count: int, window: int) -> list[tuple[int, int]]:
         piece = self.heads[head].piece_tokens
@@ -239,9 +243,15 @@ class Encoder:
         return result
 
 
-def density(text: str, encoded: Encoded) -> float:
-    """Characters per token of an encoded text; of an empty one, 0."""
-    return len(text) / len(encoded.ids) if encoded.ids else 0.0
+def density(text: str, ids: Sequence[int], unknown: int = -1) -> float:
+    """Characters per token of an encoded text; 0 for an empty one, and for an unreadable one.
+
+    Unreadable is a text of which a fifth or more of the tokens stands for words without pieces: one
+    such token hides any number of characters.
+    """
+    if not ids or ids.count(unknown) * 5 >= len(ids):
+        return 0.0
+    return len(text) / len(ids)
 
 
 def pieces(count: int, size: int, overlap: int) -> list[tuple[int, int]]:

@@ -126,4 +126,7 @@ def read_manifest(folder: Path) -> Manifest:
         places = [place for place, _ in combine.by_density]
         if places != sorted(set(places)):
             raise ModelError(f"{path}: combine.{head}.by_density does not rise: {places}.")
+        weights = [combine.weight, *(weight for _, weight in combine.by_density)]
+        if not all(0.0 <= weight <= 1.0 for weight in weights):
+            raise ModelError(f"{path}: combine.{head}: weights are from 0 to 1, not {weights}.")
     return manifest

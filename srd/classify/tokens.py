@@ -31,8 +31,8 @@ class Encoded:
 class TextTokenizer:
     """A tokenizer.json. Thread-safe.
 
-    `prefix` and `suffix` are the ids that the tokenizer's own template puts around a text, and
-    `pad` its padding id.
+    `prefix` and `suffix` are the ids that the tokenizer's own template puts around a text, `pad`
+    its padding id, `unknown` the id of what it has no pieces for (-1: there is none).
     """
 
     def __init__(self, tokenizer: Any, name: str = "tokenizer") -> None:
@@ -43,7 +43,10 @@ class TextTokenizer:
         self._tokenizer = tokenizer
         self._name = name
         self.prefix, self.suffix = self._template()
-        self.pad: int = padding["pad_id"] if padding else self._find_pad()
+        self.pad: int = (
+            padding["pad_id"] if padding else self._find("[PAD]", "<pad>", "<|padding|>")
+        )
+        self.unknown = self._find("[UNK]", "<unk>", default=-1)
 
     def __repr__(self) -> str:
         size = self._tokenizer.get_vocab_size()
@@ -67,12 +70,12 @@ class TextTokenizer:
             return tuple(probe.ids), ()
         return tuple(probe.ids[: body[0]]), tuple(probe.ids[body[-1] + 1 :])
 
-    def _find_pad(self) -> int:
-        for piece in ("[PAD]", "<pad>", "<|padding|>"):
+    def _find(self, *pieces: str, default: int = 0) -> int:
+        for piece in pieces:
             found: int | None = self._tokenizer.token_to_id(piece)
             if found is not None:
                 return found
-        return 0
+        return default
 
     @property
     def specials(self) -> int:

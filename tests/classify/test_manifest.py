@@ -49,6 +49,13 @@ def test_densities_that_do_not_rise_are_refused(tiny):
         read_manifest(tiny.folder)
 
 
+def test_a_weight_beyond_one_is_refused(tiny):
+    tiny.manifest["combine"] = {"domain": {"by_density": [[3.0, 1.4]]}}
+    tiny.write()
+    with pytest.raises(ModelError, match=r"weights are from 0 to 1, not \[0\.0, 1\.4\]"):
+        read_manifest(tiny.folder)
+
+
 def test_the_temperature_is_that_of_the_smallest_window_not_below():
     calibration = DomainCalibration(encoder={"512": 4.0, "64": 1.0, "128": 2.0})
     assert [calibration.temperature(n) for n in (16, 64, 65, 200, 512, 4096)] == [1, 1, 2, 4, 4, 4]

@@ -25,6 +25,8 @@ from srd_train.data import Row
 from srd_train.runtime import Model, log_softmax
 
 LENGTHS = (16, 32, 64, 128, 256, 512)
+#: Characters of documents before a question that the largest window then never reaches.
+BEYOND = 3400
 
 
 def main() -> None:
@@ -42,8 +44,12 @@ def main() -> None:
     options = parser.parse_args()
     log, model = Log(), Model(options.model)
     tasks = {name: data.part(rows, "test") for name, rows in data.tasks(options.data).items()}
-    sets = domain_sets(tasks["domain"], quick=options.quick)
-    results: dict[str, Any] = {"model": model.manifest["version"], "domain": {}}
+    sets = domain_sets(tasks["domain"], model, quick=options.quick)
+    results: dict[str, Any] = {
+        "model": model.manifest["version"],
+        "quick": options.quick,
+        "domain": {},
+    }
     for name, rows in sets.items():
         results["domain"][name] = domain(model, rows, log, name)
     results["jailbreak"] = jailbreak(model, tasks["jailbreak"], tasks["domain"], log)
@@ -58,8 +64,14 @@ def main() -> None:
     log(f"written to {options.out}")
 
 
-def domain_sets(rows: list[Row], *, quick: bool) -> dict[str, list[Row]]:
-    """Return the named test sets; `long` surrounds questions with prompts and documents."""
+def domain_sets(rows: list[Row], model: Model, *, quick: bool) -> dict[str, list[Row]]:
+    """Return the named test sets.
+
+    `beyond 64 tokens` is the part of MMLU-Pro and of the prompts that a first window does not hold.
+    `wrapped` surrounds questions with system prompts and documents; where the question comes last,
+    no reader of a beginning can know it. `beyond the window` puts documents of its own domain
+    before the question, more of them than 512 tokens.
+    """
     english = [row for row in rows if row.lang == "English"]
     sets = {
         "mmlu-pro": [row for row in rows if row.source == "mmlu-pro"],
@@ -68,13 +80,23 @@ def domain_sets(rows: list[Row], *, quick: bool) -> dict[str, list[Row]]:
         "public": [r for r in english if r.source != "mmlu-pro" and not r.source.startswith("own")][
             :500
         ],
-        "exams-qa": [row for row in rows if row.lang != "English"][:400],
+        "exams-qa": [row for row in rows if row.source == "exams-qa"][:400],
+        "languages": [row for row in rows if row.source == "own-foreign"],
     }
-    rng = random.Random(SEED + 9)
-    plain = list(sets["mmlu-pro"][::2] + sets["prompts"])
-    sets["long"] = [
-        Row(augment.surround(row, english, rng, whole=True), "long", row.domain) for row in plain
+    sets["beyond 64 tokens"] = [
+        row
+        for row in sets["mmlu-pro"] + sets["prompts"]
+        if len(model.graph.encode(row.text, LENGTHS[-1]).ids) > 64
     ]
+    rng = random.Random(SEED + 9)
+    for row in sets["mmlu-pro"][::2] + sets["prompts"]:
+        text = augment.surround(row, english, rng, whole=True)
+        place = "first" if text.startswith(row.text) else "last"
+        sets.setdefault(f"wrapped, question {place}", []).append(Row(text, "long", row.domain))
+    for row in sets["mmlu-pro"][::6] + sets["prompts"][::3]:
+        documents = augment.passages(row, english, rng, same=True, least=BEYOND)
+        text = f"{documents}\n\n{row.text}"
+        sets.setdefault("beyond the window", []).append(Row(text, "long", row.domain))
     step = 4 if quick else 1
     return {name: chosen[::step] for name, chosen in sets.items()}
 
@@ -85,26 +107,35 @@ def domain(model: Model, rows: list[Row], log: Log, name: str) -> dict[str, Any]
     wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
     encoder = {n: model.domain_log(texts, n) for n in LENGTHS}
     linear = {n: model.linear_log(texts, n) for n in LENGTHS}
-    mixed = {n: model.mix(encoder[n], linear[n], max(n, WINDOWS[0])) for n in LENGTHS}
-    full = mixed[512]
+    mixed = {
+        n: model.mix(encoder[n], linear[n], model.density(texts, n), max(n, WINDOWS[0]))
+        for n in LENGTHS
+    }
+    full, first = mixed[512], model.first(linear[512], texts)
     result = measures.classification(full, wanted, DOMAINS)
     result["rows"] = len(rows)
+    languages = sorted({row.lang for row in rows})
+    if len(languages) > 1:
+        right = full.argmax(1) == wanted
+        result["by_language"] = {
+            language: round(float(right[[row.lang == language for row in rows]].mean()), 4)
+            for language in languages
+        }
     result["encoder_accuracy"] = measures.accuracy(encoder[512], wanted)
     result["linear_accuracy"] = measures.accuracy(linear[512], wanted)
     result["by_tokens"] = {str(n): measures.accuracy(mixed[n], wanted) for n in LENGTHS}
-    result["cascade"] = measures.cascade(model.first(linear[512]), full, wanted)
+    result["cascade"] = measures.cascade(first, full, wanted)
     chosen = model.manifest["first_stage"]["confidence"]
-    result["at_threshold"] = measures.at_confidence(model.first(linear[512]), full, wanted, chosen)
-    result["by_window"] = by_window(model, linear, mixed, wanted)
+    result["at_threshold"] = measures.at_confidence(first, full, wanted, chosen)
+    result["by_window"] = by_window(first, mixed, wanted)
     log(f"domain {name}: {measures.brief(result)}")
     return result
 
 
 def by_window(
-    model: Model, linear: dict[int, np.ndarray], mixed: dict[int, np.ndarray], wanted: np.ndarray
+    first: np.ndarray, mixed: dict[int, np.ndarray], wanted: np.ndarray
 ) -> list[dict[str, float]]:
     """Return, per early-decision confidence, which share each stage answers and the accuracy."""
-    first = model.first(linear[512])
     rows = []
     for sure in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
         open_, chosen, shares = np.ones(len(wanted), bool), np.zeros(len(wanted), int), {}
@@ -122,7 +153,7 @@ def by_window(
 def jailbreak(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict[str, Any]:
     """Measure the jailbreak head on public and own test rows, and on everyday prompts."""
     everyday = [row for row in domain_rows if row.source.startswith("own")]
-    rows = rows + [Row(row.text, "everyday", jailbreak=0) for row in everyday]
+    rows = rows + [Row(row.text, f"everyday, {_tongue(row)}", jailbreak=0) for row in everyday]
     difference = model.jailbreak([row.text for row in rows])
     wanted = np.array([row.jailbreak for row in rows])
     risk = model.risk(difference)
@@ -148,23 +179,32 @@ def jailbreak(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -
 
 def pii(model: Model, rows: list[Row], domain_rows: list[Row], log: Log) -> dict[str, Any]:
     """Measure entity F1 (same span and type) and the share of clean prompts without a hit."""
-    found = [[(s, e, kind) for s, e, kind, _ in model.pii(row.text)] for row in rows]
-    result: dict[str, Any] = {}
-    for name, keep in (("all", None), ("public", "presidio"), ("own", "own")):
-        pairs = [
-            (f, list(row.spans or ()))
-            for f, row in zip(found, rows, strict=True)
-            if not keep or row.source.startswith(keep)
-        ]
-        result[name] = measures.entities(pairs)
+    threshold = model.manifest["thresholds"]["pii"]
+    result: dict[str, Any] = {"threshold": threshold}
+    for served in (True, False):
+        found = [measures.above(model.pii(row.text, rules=served), threshold) for row in rows]
+        for name, keep in (("all", None), ("public", "presidio"), ("own", "own")):
+            pairs = [
+                (f, list(row.spans or ()))
+                for f, row in zip(found, rows, strict=True)
+                if not keep or row.source.startswith(keep)
+            ]
+            result[name if served else f"{name}, head alone"] = measures.entities(pairs)
     clean = [row.text for row in rows if not row.spans]
-    prompts = [row.text for row in domain_rows if row.source.startswith("own")]
+    own = [row for row in domain_rows if row.source.startswith("own")]
+    prompts = [row.text for row in own if row.lang == "English"]
+    foreign = [row.text for row in own if row.lang != "English"]
     questions = [row.text for row in domain_rows if row.source == "mmlu-pro"]
-    for name, texts in (("clean", clean), ("own prompts", prompts), ("mmlu-pro", questions)):
-        free = np.mean([not model.pii(text) for text in texts])
+    sets = {"clean": clean, "own prompts": prompts, "languages": foreign, "mmlu-pro": questions}
+    for name, texts in sets.items():
+        free = np.mean([not measures.above(model.pii(text), threshold) for text in texts])
         result[f"without a hit: {name}"] = [round(float(free), 4), len(texts)]
     log(f"pii {json.dumps(result)}")
     return result
+
+
+def _tongue(row: Row) -> str:
+    return "English" if row.lang == "English" else "other languages"
 
 
 def embedding(model: Model, rows: list[Row], log: Log) -> dict[str, float]:

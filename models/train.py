@@ -4,6 +4,8 @@ python models/train.py write                  # our own prompts, from their seed
 python models/train.py data      --data DIR   # what there is, and how it is split
 python models/train.py linear    --data DIR   # the first stage
 python models/train.py encoder   --data DIR   # fine-tune (GPU if there is one)
+python models/train.py average   --parts A B  # the mean of runs side by side, if there were several
+python models/train.py embedding --data DIR   # refit the embedding's map to the frozen backbone
 python models/train.py export                 # ONNX, then int8
 python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
 python models/train.py card                   # the model card from the measured results
@@ -36,7 +38,7 @@ def main() -> None:
         "--minutes", type=float, default=50.0, help="stop the encoder after this long"
     )
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--max-tokens", type=int, default=128)
+    parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--lr", type=float, default=1.5e-4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="added to the fixed seed")
@@ -79,7 +81,7 @@ def step_encoder(options: argparse.Namespace, log: Log) -> None:
     from srd_train import data, encoder, mixture
 
     train = {name: data.part(rows, "train") for name, rows in data.tasks(options.data).items()}
-    daily = mixture.everyday(train["domain"], 5000)
+    daily = mixture.everyday(train["domain"], 7500)
     sets = encoder.Sets(
         domain=mixture.weigh_domain(train["domain"]),
         jailbreak=mixture.weigh_jailbreak(train["jailbreak"] + daily),
@@ -130,7 +132,7 @@ def step_calibrate(options: argparse.Namespace, log: Log) -> None:
     """Fit what dev decides and write the manifest."""
     from srd_train import calibrate
 
-    calibrate.run(options.data, options.work, options.out, log)
+    calibrate.run(options.data, options.out, log)
 
 
 def step_card(options: argparse.Namespace, log: Log) -> None:

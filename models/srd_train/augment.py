@@ -1,7 +1,8 @@
 """Changes training texts the way traffic does: cut short, surrounded, pasted with its options.
 
-Why this file exists: the router reads beginnings, and people put questions into documents. It
-changes training texts only; dev and test texts stay as they are.
+Why this file exists: the router reads beginnings, and people put questions into documents.
+Training uses it; the `wrapped` sets of dev and test are made by it too, from held-back questions
+and documents but with the same system prompts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from .data import Row
 
+CONTEXTS = ("context.txt", "context_more.txt")
 _SPACE = re.compile(r"\s+")
 
 
@@ -33,19 +35,23 @@ def cut(text: str, rng: random.Random, *, least: int = 8) -> str:
 @cache
 def contexts() -> tuple[str, ...]:
     """Return neutral texts that come before questions: system prompts, mails, instructions."""
-    path = OWN_DATA / "seeds" / "context.txt"
-    return tuple(line for line in path.read_text(encoding="utf-8").splitlines() if line)
+    seeds = OWN_DATA / "seeds"
+    lines = "\n".join((seeds / name).read_text(encoding="utf-8") for name in CONTEXTS)
+    return tuple(line.replace("\\n", "\n") for line in lines.splitlines() if line)
 
 
-def passages(row: Row, rows: list[Row], rng: random.Random, *, same: bool) -> str:
-    """Return a few texts of the row's domain, or of any other, as retrieved documents."""
+def passages(row: Row, rows: list[Row], rng: random.Random, *, same: bool, least: int = 0) -> str:
+    """Return a few texts of the row's domain, or of any other, as retrieved documents.
+
+    `least` is in characters; reached unless the domain's texts are very rare among the rows.
+    """
     found: list[str] = []
     wanted = rng.randint(1, 4)
-    for _ in range(400):
+    for _ in range(400 + least):
         other = rng.choice(rows)
         if other is not row and (other.domain == row.domain) == same and other.lang == "English":
             found.append(other.text)
-        if len(found) == wanted:
+        if len(found) >= wanted and sum(map(len, found)) >= least:
             break
     mark = rng.choice(("[{}] ", "Document {}: ", "- ", "", "<doc id={}> "))
     return rng.choice(("\n", "\n\n")).join(

@@ -18,18 +18,29 @@ from .data import Row
 from .runtime import Model, log_softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+#: The linear stage's weight at each of DENSITIES.
+Weights = tuple[float, float]
+
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+#: Characters per word piece: below the first number a text counts as foreign, from the second
+#: one on as English. Formulas and code lie between; on dev they lose nothing by it.
+DENSITIES = (2.4, 3.2)
+FOREIGN_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)
-#: By kind of prompt: share that the first stage may get wrong where the encoder was right, net:
-#: what the project allows a cascade to lose.
-LOSS_ALLOWED = {"mmlu-pro": 0.003, "own": 0.003, "long": 0.003}
+#: Share of prompts that the first stage may get wrong where the encoder was right: over all kinds
+#: as `importance` weighs them (what the project allows a cascade to lose), and in any kind.
+LOSS_ALLOWED = 0.003
+LOSS_ALLOWED_ANY = 0.005
+#: Lengths to choose from, up to which the first stage may answer. None fills the first window (64
+#: tokens of six characters): the beginning of a longer prompt looks just like that.
+MAX_CHARS = (192, 256, 320, 383)
 #: Share of clean dev texts that the PII head may find something in.
-CLEAN_HITS = 0.02
+CLEAN_HITS = 0.01
+#: Up to the confidence of a rule's hit: beyond it the rules would fall silent.
 PII_THRESHOLDS = tuple(round(0.4 + 0.05 * i, 2) for i in range(12))
-#: Where the two goals cannot both be had, the middle: users set their own threshold per rule.
-PII_FALLBACK = 0.8
 #: Share of benign dev prompts that may score above the jailbreak threshold.
 FALSE_ALARMS = 0.01
 
@@ -47,12 +58,15 @@ def best_temperature(logits: np.ndarray, wanted: np.ndarray, weight: np.ndarray)
 
 def importance(rows: list[Row]) -> np.ndarray:
     """Weigh dev rows by kind: what traffic looks like counts most."""
-    shares = {"mmlu-pro": 0.45, "own": 0.3, "public": 0.1, "long": 0.15}
+    shares = {"mmlu-pro": 0.45, "own": 0.3, "public": 0.05, "long": 0.15, "foreign": 0.05}
     kinds = [_kind(row) for row in rows]
-    return np.array([shares[kind] / kinds.count(kind) for kind in kinds])
+    found = np.array([shares[kind] / kinds.count(kind) for kind in kinds])
+    return np.asarray(found / found.sum())
 
 
 def _kind(row: Row) -> str:
+    if row.lang != "English":
+        return "foreign"
     if row.source.startswith("own"):
         return "own"
     return row.source if row.source in ("mmlu-pro", "long") else "public"
@@ -68,11 +82,11 @@ def longer(rows: list[Row]) -> list[Row]:
     ]
 
 
-def run(source: Path, work: Path, out: Path, log: Log) -> None:
+def run(source: Path, out: Path, log: Log) -> None:
     """Write manifest.json to `out`."""
     model = Model(out)
     manifest: dict[str, Any] = {
-        "version": "0.2.0",
+        "version": "0.3.0",
         "labels": {"domain": list(DOMAINS), "jailbreak": list(JAILBREAK), "pii": list(PII)},
         "encoder": {
             "file": "encoder.int8.onnx",
@@ -87,7 +101,8 @@ def run(source: Path, work: Path, out: Path, log: Log) -> None:
         },
     }
     dev = {name: data.part(rows, "dev") for name, rows in data.tasks(source).items()}
-    everyday = [row for row in dev["domain"] if row.source.startswith("own")]
+    everyday = [row for row in dev["domain"] if _kind(row) == "own"]
+    everyday += [row for row in dev["domain"] if row.source == "own-foreign"][::3]
     manifest |= domain(model, dev["domain"], log)
     benign = [Row(row.text, "everyday", jailbreak=0) for row in everyday]
     rule, threshold = jailbreak(model, dev["jailbreak"] + benign, log)
@@ -100,61 +115,98 @@ def run(source: Path, work: Path, out: Path, log: Log) -> None:
 
 
 def domain(model: Model, rows: list[Row], log: Log) -> dict[str, Any]:
-    """Choose the mixing weight, a temperature per window, and when the first stage may answer."""
-    rows = [
-        *(row for row in rows if _kind(row) != "public"),
-        *longer(rows),
-        *[row for row in rows if _kind(row) == "public" and row.lang == "English"][:350],
-        *[row for row in rows if row.lang != "English"][:100],
-    ]
-    texts = [row.text for row in rows]
-    wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
-    weight = importance(rows)
-    encoder = model.domain_log(texts)
-    linear = model.linear_log(texts, 512)
-    scores = {}
-    for w in WEIGHTS:
-        mixed = (1 - w) * encoder + w * linear
-        t = best_temperature(mixed, wanted, weight)
-        accuracy = float(((mixed.argmax(1) == wanted) * weight).sum())
-        scores[w] = nll(log_softmax(mixed / t), wanted, weight)
-        log(f"  weight {w}: accuracy {accuracy:.4f} loss {scores[w]:.4f} T {t}")
-    w = min(scores, key=lambda k: scores[k])
-    temperatures = {"512": best_temperature((1 - w) * encoder + w * linear, wanted, weight)}
+    """Choose the mixing weights, a temperature per window, and when the first stage may answer."""
+    foreign = Logits(model, [row for row in rows if _kind(row) == "foreign"])
+    own = Logits(
+        model,
+        [
+            *(row for row in rows if _kind(row) in ("mmlu-pro", "own")),
+            *longer(rows),
+            *[row for row in rows if _kind(row) == "public"][:350],
+            *foreign.rows[::4],
+        ],
+    )
+    base = own.best((w,) * 2 for w in WEIGHTS)
+    log(f"  weight {base[1]}: {own.brief(base)}")
+    weights = foreign.best((w, base[1]) for w in FOREIGN_WEIGHTS if w >= base[1])
+    log(f"  weights {weights}: English {own.brief(weights)}, foreign {foreign.brief(weights)}")
+    temperatures = {"512": own.temperature(weights)}
     # Beyond 128 tokens the windows differ on the long rows only, and too little to fit.
     temperatures["256"] = temperatures["512"]
     for window in (64, 128):
-        mixed = (1 - w) * model.domain_log(texts, window) + w * model.linear_log(texts, window)
-        temperatures[str(window)] = best_temperature(mixed, wanted, weight)
-    mixed = (1 - w) * encoder + w * linear
-    cold = best_temperature(linear, wanted, weight)
-    kinds = np.array([_kind(row) for row in rows])
-    confidence = first_confidence(linear / cold, mixed, wanted, kinds, log)
+        temperatures[str(window)] = own.at(model, window).temperature(weights)
+    linear = own.linear
+    cold = best_temperature(linear, own.wanted, own.weight)
+    first = first_rule(linear / cold, own.mixed(weights), own, log)
+    points = [list(point) for point in zip(DENSITIES, weights, strict=True)]
     return {
-        "combine": {"domain": {"weight": w}},
+        "combine": {"domain": {"by_density": points}},
         "calibration": {"domain": {"encoder": temperatures, "linear": cold}},
-        "first_stage": {"file": "linear.npz", "confidence": confidence},
+        "first_stage": {"file": "linear.npz", **first},
     }
 
 
-def first_confidence(
-    linear: np.ndarray, mixed: np.ndarray, wanted: np.ndarray, kinds: np.ndarray, log: Log
-) -> float:
-    """Return the lowest confidence above which answering alone costs little on every kind."""
+class Logits:
+    """Dev rows with what both stages make of them. `Weights` are those at DENSITIES."""
+
+    def __init__(self, model: Model, rows: list[Row], window: int = 512) -> None:
+        texts = [row.text for row in rows]
+        self.rows = rows
+        self.wanted = np.array([DOMAINS.index(row.domain or "") for row in rows])
+        self.weight = importance(rows)
+        self.encoder = model.domain_log(texts, window)
+        self.linear = model.linear_log(texts, window)
+        self.density = model.density(texts, window)
+
+    def at(self, model: Model, window: int) -> Logits:
+        """Return the same rows, read through another window."""
+        return Logits(model, self.rows, window)
+
+    def mixed(self, weights: Weights) -> np.ndarray:
+        """Return the mixture's log scores at temperature 1."""
+        share = np.interp(self.density, DENSITIES, weights)[:, None]
+        return np.asarray((1 - share) * self.encoder + share * self.linear)
+
+    def temperature(self, weights: Weights) -> float:
+        """Return the temperature of the least loss."""
+        return best_temperature(self.mixed(weights), self.wanted, self.weight)
+
+    def loss(self, weights: Weights) -> float:
+        """Return the loss at the best temperature."""
+        mixed = self.mixed(weights)
+        return nll(log_softmax(mixed / self.temperature(weights)), self.wanted, self.weight)
+
+    def best(self, candidates: Iterable[Weights]) -> Weights:
+        """Return the weights of the least loss."""
+        return min(candidates, key=self.loss)
+
+    def brief(self, weights: Weights) -> str:
+        """Return accuracy and loss in a few words."""
+        right = self.mixed(weights).argmax(1) == self.wanted
+        return f"accuracy {(right * self.weight).sum():.4f} loss {self.loss(weights):.4f}"
+
+
+def first_rule(linear: np.ndarray, mixed: np.ndarray, own: Logits, log: Log) -> dict[str, float]:
+    """Return when answering alone costs little, and answers most: a confidence and a length."""
     sure = np.exp(log_softmax(linear)).max(1)
-    gain = (linear.argmax(1) == wanted).astype(int) - (mixed.argmax(1) == wanted)
-    chosen, fine = 0.999, True
-    for confidence in np.round(np.arange(0.98, 0.4, -0.02), 2):
-        answered = sure >= confidence
-        places = {kind: kinds == kind for kind in LOSS_ALLOWED}
-        lost = {kind: float(-np.where(answered, gain, 0)[p].mean()) for kind, p in places.items()}
-        fine = fine and all(value <= LOSS_ALLOWED[kind] + 1e-9 for kind, value in lost.items())
-        chosen = float(confidence) if fine else chosen
-        shown = ", ".join(
-            f"{kind} {answered[p].mean():.3f} for {lost[kind]:.4f}" for kind, p in places.items()
-        )
-        log(f"  first stage from {confidence}: {shown}")
-    return chosen
+    # What the stage alone gets right is not set off: on few rows such luck hides what is lost.
+    worse = (linear.argmax(1) != own.wanted) & (mixed.argmax(1) == own.wanted)
+    lengths = np.array([len(row.text) for row in own.rows])
+    kinds = np.array([_kind(row) for row in own.rows])
+    best, most = {"confidence": 0.999, "max_chars": MAX_CHARS[0]}, 0.0
+    for longest in MAX_CHARS:
+        for confidence in np.round(np.arange(0.98, 0.5, -0.02), 2):
+            answered = (sure >= confidence) & (lengths <= longest)
+            lost = (answered & worse).astype(float)
+            worst = max(float(lost[kinds == kind].mean()) for kind in set(kinds))
+            if worst > LOSS_ALLOWED_ANY or float((lost * own.weight).sum()) > LOSS_ALLOWED:
+                break
+            share = float((answered * own.weight).sum())
+            if share > most:
+                most = share
+                best = {"confidence": float(confidence), "max_chars": longest}
+    log(f"  first stage {best} answers {most:.3f}")
+    return best
 
 
 def jailbreak(model: Model, rows: list[Row], log: Log) -> tuple[dict[str, float], float]:
@@ -178,17 +230,16 @@ def jailbreak(model: Model, rows: list[Row], log: Log) -> tuple[dict[str, float]
 
 def pii(model: Model, rows: list[Row], clean: list[str], log: Log) -> float:
     """Choose the lowest threshold that leaves clean texts alone; F1 is printed beside it."""
-    model.manifest["thresholds"] = {"pii": 0.0}
     found = [model.pii(row.text) for row in rows]
-    quiet = [max((span[3] for span in model.pii(text)), default=0.0) for text in clean]
+    quiet = [max((span.confidence for span in model.pii(text)), default=0.0) for text in clean]
     chosen = 0.0
     for threshold in PII_THRESHOLDS:
         pairs = [
-            ([span[:3] for span in spans if span[3] >= threshold], list(row.spans or ()))
+            (measures.above(spans, threshold), list(row.spans or ()))
             for spans, row in zip(found, rows, strict=True)
         ]
         hits = float(np.mean([value >= threshold for value in quiet]))
         log(f"  pii from {threshold}: F1 {measures.entities(pairs)['f1']}, clean hits {hits:.4f}")
         if not chosen and hits <= CLEAN_HITS:
             chosen = threshold
-    return chosen or PII_FALLBACK
+    return chosen or PII_THRESHOLDS[-1]

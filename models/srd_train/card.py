@@ -1,4 +1,4 @@
-"""Renders MODEL_CARD.md from results.json and the manifest, so that no figure is typed by hand."""
+"""Renders MODEL_CARD.md from results.json and the manifest, so that no result is typed by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from .common import Log
 
-#: The issue's targets, beside what was measured.
 DATA = """\
 | source | used for | licence |
 |---|---|---|
@@ -33,6 +32,8 @@ def run(out: Path, log: Log) -> None:
     """Write the card into `out`."""
     results = json.loads((RESULTS / "results.json").read_text())
     manifest = json.loads((out / "manifest.json").read_text())
+    if results["model"] != manifest["version"] or results["quick"]:
+        raise SystemExit(f"results.json: not a whole evaluation of model {manifest['version']}")
     text = "\n\n".join(
         (_head(manifest), _domain(results), _other(results), _limits(), "## Data\n\n" + DATA)
     )
@@ -41,13 +42,14 @@ def run(out: Path, log: Log) -> None:
 
 
 def _head(manifest: dict[str, Any]) -> str:
-    weight = manifest["combine"]["domain"]["weight"]
-    sure = manifest["first_stage"]["confidence"]
+    (_, foreign), (_, weight) = manifest["combine"]["domain"]["by_density"]
+    sure, longest = (manifest["first_stage"][key] for key in ("confidence", "max_chars"))
     return f"""# srd default model, version {manifest["version"]}
 
 One six-layer encoder (all-MiniLM-L6-v2, fine-tuned, int8) with four heads, and a hashed n-gram
-linear model in front of it. The linear stage answers when its calibrated confidence is at least
-{sure}; otherwise the encoder does, mixed with it in log space (weight {weight} for the linear one).
+linear model in front of it. The linear stage answers texts of up to {longest} characters when its
+calibrated confidence is at least {sure}; otherwise the encoder does, mixed with it in log space
+(weight {weight} for the linear one, {foreign} in languages of which the vocabulary knows no words).
 
 All figures: our held-back test split (near-duplicate clusters kept whole, templates of our own data
 kept whole), int8, the rules of `manifest.json`. `python models/evaluate.py` prints them all;
@@ -63,6 +65,20 @@ def _table(head: str, rows: list[list[Any]]) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _languages(sets: dict[str, Any]) -> str:
+    found = [pair for result in sets.values() for pair in result.get("by_language", {}).items()]
+    return ", ".join(f"{name} {value:.2f}" for name, value in found)
+
+
+_SETS = """\
+`mmlu-pro`: questions alone; `prompts`: whole chat prompts by hand; `topics`: unseen topics in chat
+frames; `public`: the other public English sets; `exams-qa`, `languages`: not English; `beyond 64
+tokens`: the longer ones of `mmlu-pro` and `prompts`; `wrapped`: questions and prompts with system
+prompts and documents around them. Where the question comes last, the first tokens do not hold it,
+and a router that decides there guesses. `beyond the window`: documents of the question's own
+domain, more than 512 tokens of them, and then the question, which is never read."""
 
 
 def _domain(results: dict[str, Any]) -> str:
@@ -93,9 +109,8 @@ def _domain(results: dict[str, Any]) -> str:
                 f"set | {' | '.join(lengths)}",
                 [[name, *r["by_tokens"].values()] for name, r in sets.items()],
             ),
-            "`mmlu-pro`: questions alone; `prompts`: whole chat prompts by hand; `topics`: unseen\n"
-            "topics in chat frames; `public`: the other public English sets; `exams-qa`: eleven\n"
-            "languages; `long`: questions and prompts inside system prompts and documents.",
+            _SETS,
+            f"By language: {_languages(sets)}.",
             f"Recall per class on MMLU-Pro: {recall}.",
             f"Most frequent mistakes there: {'; '.join(exam['confusions'][:6])}.",
         )
@@ -125,11 +140,16 @@ def _other(results: dict[str, Any]) -> str:
         ),
         f"The last two columns are at the shipped threshold {attacks['threshold']}. "
         f"Flagged there: {flagged}.",
-        "## PII (token head alone, without the rules)",
+        "## PII",
         _table(
             "set | spans | precision | recall | F1 | recall of overlaps",
-            [[name, *(pii[name][key] for key in figures)] for name in names],
+            [
+                [name, *(pii[name][key] for key in figures)]
+                for name in (*names, *(f"{name}, head alone" for name in names))
+            ],
         ),
+        f"From confidence {pii['threshold']} on; the head and the rules together, as served, "
+        "unless the row says that the head is alone. A span counts with its exact ends and type.",
         f"Share of clean texts without any hit: {free}.",
         "## Embedding",
         "Against the frozen backbone on 400 test texts: "
@@ -151,18 +171,22 @@ def _other(results: dict[str, Any]) -> str:
 def _limits() -> str:
     return """## Limits
 
-* A quarter of the test split was looked at before the end; what it showed led to the fading of
-  the linear stage on long texts, a threshold per kind of prompt, and role play moving from the
-  test to the training rows. Read `long`, the cascade and the false positives with that in mind.
-* Our attack frames share goals, so nearly all fell into training; the row `own` of the jailbreak
-  table has eight attacks. The public rows say more. Public attacks number 54: one is 1.9 points.
-* The first stage's threshold came from dev and costs more on test (the cascade column) than it did
-  there, most on chat prompts. A higher one answers less and loses less: see `cascade.png`.
+* The test split was measured on with the models before this one (0.1 and 0.2), and a quarter of it
+  led to the fading of the linear stage on long texts and to role play moving to the training rows.
+  The texts of `chat_held.txt`, `attacks_held.txt` and `lookalikes_held.txt` are new with 0.3: most
+  of `prompts` and of the held-back jailbreak rows.
+* The rule for the first stage's threshold was tightened after it had cost a point on the test split
+  (net gains on dev had hidden losses); the cascade column is therefore not a fresh measurement.
+* Six public rows that an earlier round of training had seen fell to the test split when its
+  clusters changed.
+* Public attacks number about fifty: one is two points.
 * English first. Other languages reach the encoder as word pieces of an English vocabulary; what
-  works there is mostly the linear stage (row exams-qa, eleven languages, all seen in training).
+  works there is mostly the linear stage, as far as it saw the language's words: `exams-qa` has ten
+  languages with some 700 training rows each, `languages` the others with some 400 of our own.
   Bring a multilingual model for serious use.
-* The long texts of the evaluation are made by our own wrapping code; wrappings of another kind may
-  do worse. What lies beyond the window is not read for the domain at all.
+* The wrapped texts of the evaluation are made by our own wrapping code, with system prompts that
+  training saw; wrappings of another kind may do worse. What lies beyond the window is not read
+  for the domain at all.
 * The attacks are templates of ours and a few public lists. Paraphrases that a determined attacker
   writes will pass; do not use the jailbreak head as the only barrier.
 * Names of public figures and of people in exercises are personal data to the public span sets and

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Chosen on dev: beyond it the encoder is worth its cost.
 FADE_CHARS = 256
-HASHING = Hashing(bits=18, char_ngrams=(4,), max_chars=3072, max_char_bytes=1024)
+HASHING = Hashing(bits=19, char_ngrams=(4,), max_chars=3072, max_char_bytes=1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ def quantize(
 
 
 def train(rows: list[Row], hashing: Hashing = HASHING, plan: Plan = PLAN) -> LinearStage:
-    """Fit on `rows`, each weighted as the encoder's mixture weighs it."""
+    """Fit on `rows`, weighted as for the encoder, but none below `least_weight`."""
     matrix = counts([row.text for row in rows], hashing)
     squared = squared_idf(matrix)
     features = scale_rows(matrix, squared)

@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from srd.classify.api import PiiSpan
+
 BINS = 15
 Span = tuple[int, int, str]
 
@@ -124,6 +126,11 @@ def flagged(
         groups[source, int(label)].append(bool(hit))
     for (source, label), values in sorted(groups.items()):
         yield source, label, float(np.mean(values)), len(values)
+
+
+def above(spans: Sequence[PiiSpan], threshold: float) -> list[Span]:
+    """Return the spans from a confidence on, as `entities` compares them."""
+    return [(s.start, s.end, s.label) for s in spans if s.confidence >= threshold]
 
 
 def entities(pairs: list[tuple[list[Span], list[Span]]]) -> dict[str, Any]:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 #: Expected copies per epoch, by the beginning of the source's name; the first match counts.
 DOMAIN = (
-    ("mmlu-pro", 1.0),
-    ("own-prompt", 2.0),
-    ("own", 0.6),
+    ("mmlu-pro", 1.4),
+    ("own-prompt", 1.2),
+    ("own-exam", 1.0),
+    ("own-foreign", 0.6),
+    ("own", 0.5),
     ("mmlu", 0.4),
     ("clinc150", 0.2),
     ("opentrivia", 0.3),
     # English pieces of other languages: long, and the linear stage does better there.
-    ("exams-qa", 0.08),
+    ("exams-qa", 0.12),
     ("gsm8k", 0.15),
     ("hendrycks-math", 0.15),
     ("mbpp", 0.15),
@@ -43,11 +45,19 @@ def weigh_domain(rows: list[Row]) -> list[Row]:
 
 
 def everyday(rows: list[Row], count: int) -> list[Row]:
-    """Return domain rows as examples of benign and of clean texts, half of them our own prompts."""
+    """Return domain rows as examples of benign and of clean texts.
+
+    A third each are our own English prompts, public English texts, and other languages: what the
+    vocabulary does not know must not look like an attack or like a name.
+    """
     rng = random.Random(SEED)
-    own = [row for row in rows if row.source.startswith("own")]
-    public = [row for row in rows if not row.source.startswith("own") and row.lang == "English"]
-    chosen = rng.sample(own, min(len(own), count // 2)) + rng.sample(public, count // 2)
+    english = [row for row in rows if row.lang == "English"]
+    groups = (
+        [row for row in english if row.source.startswith("own")],
+        [row for row in english if not row.source.startswith("own")],
+        [row for row in rows if row.lang != "English"],
+    )
+    chosen = [row for group in groups for row in rng.sample(group, min(len(group), count // 3))]
     return [Row(row.text, "everyday", jailbreak=0, spans=(), split=row.split) for row in chosen]
 
 
@@ -61,8 +71,9 @@ def weigh_jailbreak(rows: list[Row]) -> list[Row]:
 
 
 def weigh_pii(rows: list[Row]) -> list[Row]:
-    """Set `weight` so that half of the texts are clean."""
-    _share([row for row in rows if row.spans], 0.5, lambda row: 1.0)
+    """Set `weight` so that half of the texts are clean, and public sentences count most."""
+    spans = [row for row in rows if row.spans]
+    _share(spans, 0.5, lambda row: 0.35 if row.source.startswith("own") else 1.0)
     _share([row for row in rows if not row.spans], 0.5, lambda row: 1.0)
     return rows
 

@@ -1,4 +1,4 @@
-"""The network: a six-layer encoder and four heads over its last hidden states.
+"""The network: a six-layer encoder and four heads over its hidden states.
 
 Why this file exists: training, export and evaluation must agree on one module.
 """
@@ -50,6 +50,24 @@ class AttentionPool(nn.Module):
         return pooled.flatten(1)
 
 
+class SharedDropout(nn.Module):
+    """Hides the same features in all tokens of a text.
+
+    Drawing one mask per text instead of one per token, and none for attention, saves a fifth of a
+    step on a CPU.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if not self.training:
+            return hidden
+        kept = torch.rand(hidden.shape[0], 1, hidden.shape[2], device=hidden.device) >= self.share
+        return hidden * (kept.to(hidden.dtype) / (1 - self.share))
+
+
 class TextHead(nn.Module):
     """Mean and attention pooling, one hidden layer, logits."""
 
@@ -70,6 +88,28 @@ class TextHead(nn.Module):
         return self.out(self.dropout(self.features(hidden, mask)))
 
 
+class TokenHead(nn.Module):
+    """A logit per token and label: a linear map of the last layer, corrected from the middle.
+
+    The last layer is shaped by what the whole text is about; the middle one still knows the words.
+    """
+
+    def __init__(self, labels: int, *, width: int = 192) -> None:
+        super().__init__()
+        self.direct = nn.Linear(HIDDEN, labels)
+        self.mixed = nn.Linear(HIDDEN * 2, width)
+        self.dropout = nn.Dropout(0.1)
+        self.out = nn.Linear(width, labels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, layers: tuple[Tensor, ...]) -> Tensor:
+        last = layers[-1]
+        both = torch.cat([last, layers[LAYERS // 2]], dim=-1)
+        corrected = self.out(self.dropout(functional.gelu(self.mixed(both))))
+        return self.direct(self.dropout(last)) + corrected
+
+
 class Network(nn.Module):
     """Encoder and heads. `fine` counts the sub-subjects of an auxiliary head, not exported."""
 
@@ -78,12 +118,19 @@ class Network(nn.Module):
         from transformers import AutoModel
 
         self.encoder = AutoModel.from_pretrained(
-            backbone_folder(), attn_implementation="sdpa", add_pooling_layer=False
+            backbone_folder(),
+            attn_implementation="sdpa",
+            add_pooling_layer=False,
+            attention_probs_dropout_prob=0.0,
         )
+        for module in list(self.encoder.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.Dropout) and child.p > 0:
+                    setattr(module, name, SharedDropout(child.p))
         self.domain = TextHead(len(DOMAINS))
         self.fine = nn.Linear(384, fine)
         self.jailbreak = TextHead(len(JAILBREAK))
-        self.pii = nn.Sequential(nn.Dropout(0.1), nn.Linear(HIDDEN, len(PII)))
+        self.pii = TokenHead(len(PII))
         self.embedding = nn.Linear(HIDDEN * (LAYERS + 1), HIDDEN)
         with torch.no_grad():
             # The backbone's own embedding is the mean of its last layer.
@@ -123,7 +170,7 @@ class Exported(nn.Module):
         return (
             net.domain(hidden, attention_mask),
             net.jailbreak(hidden, attention_mask),
-            net.pii(hidden),
+            net.pii(layers),
             net.embed(layers, attention_mask),
         )
 

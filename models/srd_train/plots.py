@@ -42,7 +42,7 @@ def _figure(path: Path, x: str, y: str, fill: Any) -> None:
 
 def _reliability(axes: Any, domain: dict[str, Any]) -> None:
     axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
-    for name in ("mmlu-pro", "prompts", "long"):
+    for name in ("mmlu-pro", "prompts", "beyond 64 tokens", "beyond the window"):
         table = [row for row in domain[name]["reliability"] if row["rows"] >= 5]
         axes.plot(
             [r["confidence"] for r in table],

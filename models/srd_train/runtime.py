@@ -1,7 +1,8 @@
 """Runs the shipped folder as serving does, for calibration and evaluation.
 
 Why this file exists: what is measured must be what is shipped: the int8 graph, the int8 table, the
-manifest's rules. It is written apart from srd/classify on purpose, so that the two can be compared.
+manifest's rules. The domain's arithmetic is written apart from srd/classify on purpose, so that the
+two can be compared; pieces, density and spans are serving's own code.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
+from srd.classify import pii_rules
+from srd.classify.encoder import OVERLAP_TOKENS, PIECE_TOKENS, density, pieces
 from srd.classify.linear import LinearStage
+from srd.classify.spans import BioLabels, merged
 
-from . import common
+from .common import PII
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from srd.classify.api import PiiSpan
 
 CHARS_PER_TOKEN = 6
 SPECIAL = 2
@@ -70,14 +76,15 @@ class Model:
         self.graph = Graph(
             encoder or folder / "encoder.int8.onnx", folder / "tokenizer.json", threads
         )
+        self._bio = BioLabels(PII)
         manifest = folder / "manifest.json"
         self.manifest: dict[str, Any] = (
             json.loads(manifest.read_text()) if manifest.exists() else {}
         )
 
-    def linear_log(self, texts: Sequence[str], window: int | None = None) -> np.ndarray:
+    def linear_log(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
         """Return the linear stage's log probabilities at temperature 1."""
-        cut = texts if window is None else [window_text(text, window) for text in texts]
+        cut = [window_text(text, window) for text in texts]
         return log_softmax(np.stack([self.linear.logits(text) for text in cut]))
 
     def domain_log(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
@@ -87,25 +94,43 @@ class Model:
         ]
         return log_softmax(np.stack(rows))
 
-    def mix(self, encoder: np.ndarray, linear: np.ndarray, window: int) -> np.ndarray:
+    def density(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
+        """Return characters per word piece of what the window may read."""
+        self.graph.tokenizer.no_truncation()
+        cut = [window_text(text, window) for text in texts]
+        unknown = self.graph.tokenizer.token_to_id("[UNK]")
+        ids = [self.graph.tokenizer.encode(text).ids[1:-1] for text in cut]
+        return np.array([density(t, i, unknown) for t, i in zip(cut, ids, strict=True)])
+
+    def mix(
+        self, encoder: np.ndarray, linear: np.ndarray, density: np.ndarray, window: int
+    ) -> np.ndarray:
         """Return calibrated probabilities by the manifest's rule."""
-        weight = self.manifest["combine"]["domain"]["weight"]
+        places, weights = zip(*self.manifest["combine"]["domain"]["by_density"], strict=True)
+        weight = np.interp(density, places, weights)[:, None]
         temperature = self.manifest["calibration"]["domain"]["encoder"][str(window)]
         return np.exp(log_softmax(((1 - weight) * encoder + weight * linear) / temperature))
 
-    def first(self, linear: np.ndarray) -> np.ndarray:
-        """Return the first stage's calibrated probabilities."""
-        return np.exp(log_softmax(linear / self.manifest["calibration"]["domain"]["linear"]))
+    def first(self, linear: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        """Return the first stage's calibrated probabilities; zeros where it may not answer."""
+        probabilities = np.exp(
+            log_softmax(linear / self.manifest["calibration"]["domain"]["linear"])
+        )
+        longest = self.manifest["first_stage"].get("max_chars") or float("inf")
+        return np.where(np.array([[len(t) <= longest] for t in texts]), probabilities, 0.0)
 
     def jailbreak(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
-        """Return the raw difference of the two logits; the largest over overlapping pieces."""
+        """Return the raw difference of the two logits; the largest over serving's pieces."""
         return np.array([self._jailbreak(text, window) for text in texts])
 
     def _jailbreak(self, text: str, window: int) -> float:
         self.graph.tokenizer.no_truncation()
         ids = self.graph.tokenizer.encode(text).ids
         worst = -np.inf
-        for piece in pieces(ids, window):
+        first, *body, last = ids
+        size = len(body) if len(body) <= window - SPECIAL else PIECE_TOKENS
+        for start, end in pieces(len(body), size, OVERLAP_TOKENS):
+            piece = [first, *body[start:end], last]
             (logits,) = self.graph.run(piece, ["jailbreak_logits"])
             worst = max(worst, float(logits[1] - logits[0]))
         return worst
@@ -115,61 +140,21 @@ class Model:
         rule = self.manifest["calibration"]["jailbreak"]
         return 1 / (1 + np.exp(-(difference + rule["bias"]) / rule["temperature"]))
 
-    def pii(self, text: str, window: int = 512) -> list[tuple[int, int, str, float]]:
-        """Return spans above the manifest's threshold."""
+    def pii(self, text: str, *, rules: bool = True, window: int = 512) -> list[PiiSpan]:
+        """Return spans of any confidence: of the head alone, or with the rules as serving does.
+
+        Beyond the window nothing is read; serving goes on in pieces.
+        """
         encoding = self.graph.encode(text, window)
         (logits,) = self.graph.run(encoding.ids, ["pii_logits"])
-        threshold = self.manifest.get("thresholds", {}).get("pii", 0.5)
-        return [
-            s
-            for s in spans(text, np.exp(log_softmax(logits)), encoding.offsets)
-            if s[3] >= threshold
-        ]
+        body = slice(1, -1)  # the special tokens
+        found = self._bio.by_word(
+            np.exp(log_softmax(logits[body])), encoding.offsets[body], encoding.word_ids[body]
+        )
+        return list(merged(pii_rules.find(text), found)) if rules else found
 
     def embed(self, texts: Sequence[str], window: int = 512) -> np.ndarray:
         """Return normalised embeddings."""
         return np.stack(
             [self.graph.run(self.graph.encode(t, window).ids, ["embedding"])[0] for t in texts]
         )
-
-
-def pieces(ids: list[int], window: int, overlap: int = 50) -> list[list[int]]:
-    """Cut the ids of a long text into overlapping pieces with their own special tokens."""
-    first, *body, last = ids
-    room = window - SPECIAL
-    if len(body) <= room:
-        return [ids]
-    step = room - overlap
-    starts = range(0, max(len(body) - overlap, 1), step)
-    return [[first, *body[start : start + room], last] for start in starts]
-
-
-def spans(
-    text: str, probabilities: np.ndarray, offsets: list[tuple[int, int]]
-) -> list[tuple[int, int, str, float]]:
-    """Merge BIO labels to character spans; the confidence is the mean over the tokens."""
-    found: list[list[Any]] = []
-    previous_end = -1
-    for row, (start, end) in zip(probabilities, offsets, strict=True):
-        if end <= start:
-            continue
-        # A piece's type is decided over B and I together: which of the two it is matters less.
-        kinds = row[1:].reshape(-1, 2).sum(axis=1)
-        best = int(kinds.argmax())
-        if row[0] >= kinds[best]:
-            previous_end = -1
-            continue
-        label, confidence = common.PII_TYPES[best], float(kinds[best])
-        inside = start == previous_end
-        begins = row[1 + 2 * best] >= row[2 + 2 * best] and not inside
-        gap = text[previous_end:start] if previous_end >= 0 else None
-        if found and gap is not None and found[-1][2] == label and (inside or not begins):
-            found[-1][1] = end
-            found[-1][3].append(confidence)
-        elif found and inside:
-            found[-1][1] = end  # the rest of a word belongs to its first piece
-            found[-1][3].append(confidence)
-        else:
-            found.append([start, end, label, [confidence]])
-        previous_end = end
-    return [(s, e, label, float(np.mean(c))) for s, e, label, c in found]

@@ -12,13 +12,21 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from .common import OWN_DATA, SEED, write_jsonl_gz
-from .write_prompts import sections
+from .write_prompts import held_split, sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Frames of these sections are filled this many times.
-FILLED = {"override": 28, "persona": 34, "fiction": 34, "excuse": 34, "prefix": 26, "direct": 30}
+FILLED = {
+    "override": 28,
+    "persona": 34,
+    "fiction": 34,
+    "excuse": 34,
+    "prefix": 26,
+    "direct": 30,
+    "pretext": 20,
+}
 WHOLE = ("extraction", "indirect")
 LEADS = (
     "",
@@ -61,6 +69,16 @@ def attacks(rng: random.Random) -> Iterator[dict[str, Any]]:
         for text in seeds[kind]:
             for lead in rng.sample(LEADS[2:], 4):
                 yield _row(vary(lead + text, rng), 1, text, kind)
+    yield from written("attacks", 1, rng)
+
+
+def written(name: str, label: int, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Yield texts that were written whole: for training also with a lead; the held-back as is."""
+    for text in sections(f"{name}_whole.txt").get("whole", ()):
+        for lead in ("", rng.choice(LEADS[3:])):
+            yield _row(vary(lead + text, rng), label, text, f"{name}-whole") | {"split": "train"}
+    for text in sections(f"{name}_held.txt")["whole"]:
+        yield _row(text, label, text, f"{name}-held") | {"split": held_split(text)}
 
 
 def lookalikes(rng: random.Random) -> Iterator[dict[str, Any]]:
@@ -78,6 +96,7 @@ def lookalikes(rng: random.Random) -> Iterator[dict[str, Any]]:
             text = frame.replace("{r}", role).replace("{task}", task)
             # Frames, roles and tasks are crossed, so all of these form one cluster.
             yield _row(vary(text, rng), 0, frame, "roleplay") | {"split": "train"}
+    yield from written("lookalikes", 0, rng)
 
 
 def _row(text: str, label: int, group: str, kind: str) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from .write_prompts import sections
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SEED_FILES = ("pii.txt", "pii_more.txt")
+#: How often a template is filled.
+FILLED = 16
 _SLOT = re.compile(r"\{([A-Z_]+)\}")
 _MONTHS = (
     "January",
@@ -66,7 +69,7 @@ class Values:
         self.rng = rng
         self.lists = {
             name: items(lines)
-            for name, lines in sections("pii.txt").items()
+            for name, lines in sections(*SEED_FILES).items()
             if name not in ("template", "clean")
         }
 
@@ -221,7 +224,7 @@ def luhn_digit(body: str) -> int:
 def fill(template: str, values: Values) -> tuple[str, list[list[Any]]]:
     """Return the text and its spans [start, end, type]."""
     text, spans, position = "", [], 0
-    template = template.replace("\\n", "\n").replace("{{", "\x01").replace("}}", "\x02")
+    template = template.replace("{{", "\x01").replace("}}", "\x02")
     for slot in _SLOT.finditer(template):
         text += template[position : slot.start()]
         value, kind = values.make(slot[1]), slot[1]
@@ -238,9 +241,9 @@ def fill(template: str, values: Values) -> tuple[str, list[list[Any]]]:
 
 def rows(rng: random.Random) -> Iterator[dict[str, Any]]:
     """Yield filled templates and clean sentences."""
-    seeds, values = sections("pii.txt"), Values(rng)
+    seeds, values = sections(*SEED_FILES), Values(rng)
     for template in seeds["template"]:
-        for _ in range(36):
+        for _ in range(FILLED):
             lead, tail = rng.choice(LEADS), rng.choice(TAILS)
             text, spans = fill(template, values)
             moved = [[s + len(lead), e + len(lead), kind] for s, e, kind in spans]

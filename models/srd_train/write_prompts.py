@@ -19,16 +19,35 @@ SEEDS = OWN_DATA / "seeds"
 PER_TOPIC = 3
 
 
-def sections(name: str) -> dict[str, list[str]]:
-    """Read a seed file: `# heading` lines, then one item per line."""
+#: Whole prompts by hand, for training; the held-back ones go to dev and test.
+WHOLE = (
+    "prompts.txt",
+    "chat_a.txt",
+    "chat_b.txt",
+    "chat_c.txt",
+    "chat_d.txt",
+    "chat_e.txt",
+    "chat_long.txt",
+)
+HELD = ("prompts_held.txt", "chat_held.txt")
+
+
+def sections(*names: str) -> dict[str, list[str]]:
+    """Read seed files: `# heading` lines, then one item per line, `\\n` for a line break in it."""
     result: dict[str, list[str]] = {}
-    heading = ""
-    for line in (SEEDS / name).read_text(encoding="utf-8").splitlines():
-        if line.startswith("# ") and len(line) < 40:
-            heading = line[2:].strip()
-        elif line.strip():
-            result.setdefault(heading, []).append(line.strip())
+    for name in names:
+        heading = ""
+        for line in (SEEDS / name).read_text(encoding="utf-8").splitlines():
+            if line.startswith("# ") and len(line) < 40:
+                heading = line[2:].strip()
+            elif line.strip():
+                result.setdefault(heading, []).append(line.strip().replace("\\n", "\n"))
     return result
+
+
+def held_split(text: str) -> str:
+    """Return where a held-back text belongs: two fifths decide, the rest is reported."""
+    return "dev" if unit(text) < 0.4 else "test"
 
 
 def topics() -> dict[str, list[str]]:
@@ -66,19 +85,39 @@ def from_topics(rng: random.Random) -> Iterator[dict[str, Any]]:
                 }
 
 
-def whole(name: str, split: str | None) -> Iterator[dict[str, Any]]:
-    """Yield hand-written prompts; the held-back ones go half to dev, half to test."""
-    for domain, prompts in sections(name).items():
+def whole(
+    names: tuple[str, ...], split: str | None = None, source: str = "own-prompt"
+) -> Iterator[dict[str, Any]]:
+    """Yield hand-written prompts, all in `split` or, for None, held back."""
+    for domain, prompts in sections(*names).items():
         for prompt in prompts:
-            row: dict[str, Any] = {"text": prompt, "domain": domain, "source": "own-prompt"}
-            row["split"] = split or ("dev" if unit(prompt) < 0.4 else "test")
+            row: dict[str, Any] = {"text": prompt, "domain": domain, "source": source}
+            row["split"] = split or held_split(prompt)
             yield row
+
+
+def foreign() -> Iterator[dict[str, Any]]:
+    """Yield prompts in other languages, one file each; a fifth is held back by the split's hash."""
+    for path in sorted(SEEDS.glob("lang_*.txt")):
+        language = path.stem.removeprefix("lang_").capitalize()
+        for row in whole((path.name,), source="own-foreign"):
+            yield row | {"lang": language, "split": _foreign_split(row["text"])}
+
+
+def _foreign_split(text: str) -> str:
+    return "train" if unit(text[::-1]) < 0.8 else held_split(text)
 
 
 def run() -> int:
     """Write the file and return the number of rows."""
     rng = random.Random(SEED)
-    rows = [*from_topics(rng), *whole("prompts.txt", "train"), *whole("prompts_held.txt", None)]
+    rows = [
+        *from_topics(rng),
+        *whole(WHOLE, "train"),
+        *whole(HELD, None),
+        *whole(("exams.txt",), "train", "own-exam"),
+        *foreign(),
+    ]
     unknown = {row["domain"] for row in rows} - set(DOMAINS)
     if unknown:
         raise ValueError(f"headings that are no domain: {unknown}")

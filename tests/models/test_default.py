@@ -74,7 +74,9 @@ def test_a_batch_with_padding_answers_like_single_texts(model: Any) -> None:
     ],
 )
 def test_plain_questions_get_their_domain(model: Any, text: str, label: str) -> None:
-    mixed = model.mix(model.domain_log([text]), model.linear_log([text], 512), 512)
+    mixed = model.mix(
+        model.domain_log([text]), model.linear_log([text], 512), model.density([text]), 512
+    )
     assert model.manifest["labels"]["domain"][int(mixed[0].argmax())] == label
 
 

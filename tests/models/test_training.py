@@ -58,28 +58,6 @@ def test_filled_templates_have_spans_on_their_values() -> None:
     )
 
 
-def test_neighbouring_tokens_of_one_type_become_one_span() -> None:
-    from srd_train.common import PII
-    from srd_train.runtime import spans
-
-    labels = ["O", "B-PERSON", "I-PERSON", "O", "B-PERSON", "B-GPE"]
-    rows = np.full((len(labels), len(PII)), 0.001)
-    rows[np.arange(len(labels)), [PII.index(label) for label in labels]] = 0.9
-    text = "am Ada Berg or Bo Oslo"
-    offsets = [(0, 2), (3, 6), (7, 11), (12, 14), (15, 17), (18, 22)]
-    found = [(text[s:e], kind) for s, e, kind, _ in spans(text, rows, offsets)]
-    assert found == [("Ada Berg", "PERSON"), ("Bo", "PERSON"), ("Oslo", "GPE")]
-
-
-def test_pieces_of_a_long_text_overlap_and_cover_every_token() -> None:
-    from srd_train.runtime import pieces
-
-    ids = [101, *range(1000, 1300), 102]
-    cut = pieces(ids, 128)
-    assert all(len(piece) <= 128 and (piece[0], piece[-1]) == (101, 102) for piece in cut)
-    assert sorted({token for piece in cut for token in piece[1:-1]}) == list(range(1000, 1300))
-
-
 def test_auc_counts_ties_as_halves() -> None:
     from srd_train.measures import auc
 
@@ -100,3 +78,115 @@ def test_a_span_counts_only_with_its_exact_ends_and_type() -> None:
     real = [(0, 5, "PERSON"), (9, 13, "GPE")]
     result = entities([([(0, 5, "PERSON"), (9, 12, "GPE")], real)])
     assert (result["f1"], result["overlap_recall"]) == (0.5, 1.0)
+
+
+def test_held_back_texts_are_written_as_they_are_and_never_for_training() -> None:
+    import random
+
+    from srd_train.write_attacks import written
+
+    rows = [
+        row for row in written("attacks", 1, random.Random(3)) if row["source"].endswith("held")
+    ]
+    assert {row["split"] for row in rows} == {"dev", "test"}
+    assert {row["jailbreak"] for row in rows} == {1}
+
+
+def test_documents_reach_the_length_that_is_asked_for_and_stay_in_the_domain() -> None:
+    import random
+
+    from srd_train.augment import passages
+    from srd_train.data import Row
+
+    rows = [Row(f"law text number {i} " * 5, "x", "law") for i in range(9)]
+    rows += [Row(f"math text number {i} " * 5, "x", "math") for i in range(9)]
+    text = passages(rows[0], rows, random.Random(4), same=True, least=1000)
+    assert len(text) >= 1000
+    assert "math" not in text
+
+
+def test_spans_below_the_threshold_do_not_count() -> None:
+    from srd_train.measures import above
+
+    from srd.classify.api import PiiSpan
+
+    spans = [PiiSpan(0, 3, "PERSON", 0.9), PiiSpan(5, 9, "GPE", 0.6)]
+    assert above(spans, 0.7) == [(0, 3, "PERSON")]
+
+
+class _Model:
+    """Logits by text, as `calibrate.Logits` asks for them."""
+
+    def __init__(self, rows: dict[str, tuple[list[float], list[float], float]]) -> None:
+        self.rows = rows
+
+    def domain_log(self, texts: list[str], window: int) -> np.ndarray:
+        return np.array([self.rows[text][0] for text in texts])
+
+    def linear_log(self, texts: list[str], window: int) -> np.ndarray:
+        return np.array([self.rows[text][1] for text in texts])
+
+    def density(self, texts: list[str], window: int) -> np.ndarray:
+        return np.array([self.rows[text][2] for text in texts])
+
+
+def _sure(label: int) -> list[float]:
+    logits = np.full(14, -9.0)
+    logits[label] = 0.0
+    return logits.tolist()
+
+
+def test_training_mixes_by_density_as_serving_does() -> None:
+    from srd_train.calibrate import DENSITIES, Logits
+    from srd_train.data import Row
+
+    from srd.classify.manifest import Combine
+
+    densities = (0.0, 2.4, 2.7, 3.0, 3.2, 6.0)
+    known = {f"text {d}": (_sure(0), _sure(1), d) for d in densities}
+    logits = Logits(_Model(known), [Row(text, "mmlu-pro", "biology") for text in known])
+    combine = Combine(by_density=list(zip(DENSITIES, (0.8, 0.4), strict=True)))
+    weights = [combine.at(density) for density in densities]
+    np.testing.assert_allclose(
+        logits.mixed((0.8, 0.4)),
+        [(1 - w) * np.array(_sure(0)) + w * np.array(_sure(1)) for w in weights],
+    )
+
+
+def test_the_first_stage_answers_only_lengths_at_which_it_loses_little() -> None:
+    from srd_train.calibrate import Logits, first_rule
+    from srd_train.common import Log
+    from srd_train.data import Row
+
+    short = [f"short {i}" for i in range(20)]
+    long = [f"long {i} " * 40 for i in range(20)]
+    # The encoder is always right; the linear stage is sure, and wrong on the long texts.
+    known = {text: (_sure(0), _sure(0 if text in short else 1), 4.0) for text in short + long}
+    own = Logits(_Model(known), [Row(text, "mmlu-pro", "biology") for text in known])
+    rule = first_rule(own.linear, own.encoder, own, Log())
+    assert rule["max_chars"] < min(map(len, long))
+    assert rule["confidence"] < 0.999
+    wrong = {text: (_sure(0), _sure(1), 4.0) for text in known}
+    own = Logits(_Model(wrong), own.rows)
+    assert first_rule(own.linear, own.encoder, own, Log())["confidence"] == 0.999
+
+
+def test_a_text_without_pieces_has_no_density() -> None:
+    from srd.classify.encoder import density
+
+    assert density("abcdef", [7, 8, 9], unknown=1) == 2.0
+    assert density("abcdef", [7, 8, 1], unknown=1) == 0.0
+    assert density("", [], unknown=1) == 0.0
+
+
+def test_a_text_that_trains_the_domain_is_not_held_back_for_another_head(monkeypatch) -> None:
+    from pathlib import Path
+
+    from srd_train import data
+
+    rows = [data.Row(f"alpha {i} beta gamma", "x", "math", held="train") for i in range(3)]
+    benign = [data.Row(f"Alpha {i} beta, gamma!", "y", jailbreak=0, held="test") for i in range(4)]
+    monkeypatch.setattr(data, "load_domain", lambda source: rows)
+    monkeypatch.setattr(data, "load_jailbreak", lambda source: benign)
+    monkeypatch.setattr(data, "load_pii", lambda source: [])
+    assert [row.text for row in data.tasks(Path())["jailbreak"]] == ["Alpha 3 beta, gamma!"]

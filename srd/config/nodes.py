@@ -17,6 +17,7 @@ from srd.config.problems import Position
 __all__ = ["Map", "Node", "Scalar", "Seq", "Unreadable", "parse_yaml"]
 
 MAX_DEPTH = 64
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 #: Nodes after aliases are followed: a document of a thousand decisions has some 50,000.
 MAX_NODES = 1_000_000
 
@@ -83,6 +84,9 @@ def parse_yaml(text: str, more: list[Position] | None = None) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         position = None if mark is None else (mark.line + 1, mark.column + 1)
+        if "nesting depth" in (error.problem or ""):
+            # PyYAML's own bound (6.0.4 on): its scanner reads ahead of the events that we count.
+            raise Unreadable(_TOO_DEEP, position) from None
         what = ": ".join(part for part in (error.context, error.problem) if part)
         raise Unreadable(f"not YAML: {what}", position) from None
     except yaml.YAMLError as error:
@@ -138,7 +142,7 @@ class _Builder:
 
     def _open(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            raise Unreadable(f"nested deeper than {MAX_DEPTH} levels", _at(event))
+            raise Unreadable(_TOO_DEEP, _at(event))
         is_map = isinstance(event, yaml.MappingStartEvent)
         expected = _TAG + ("map" if is_map else "seq")
         if event.tag not in (None, "!", expected):

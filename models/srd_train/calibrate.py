@@ -26,7 +26,8 @@ Weights = tuple[float, float]
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 #: Characters per word piece: below the first number a text counts as foreign, from the second
-#: one on as English. Formulas and code lie between; on dev they lose nothing by it.
+#: one on as English. Formulas and code lie between and below; English rows of dev lose
+#: nothing by it.
 DENSITIES = (2.4, 3.2)
 FOREIGN_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8)
 TEMPERATURES = np.round(np.arange(0.5, 2.51, 0.02), 2)

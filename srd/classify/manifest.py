@@ -90,7 +90,8 @@ class FirstStage(msgspec.Struct, frozen=True):
     """The linear stage answers alone when its top probability reaches `confidence`.
 
     Not for texts of more than `max_chars` characters: most words of a long text are not the
-    question's, and there the encoder is worth its time.
+    question's, and there the encoder is worth its time. Keep it below six times the smallest
+    window: what fills that may be the beginning of anything, and results are kept by what was read.
     """
 
     file: str

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from srd import DISTRIBUTION
 from srd.classify.api import ModelError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 Array = npt.NDArray[Any]
 
+EXTRAS = f"{DISTRIBUTION}[cpu] or {DISTRIBUTION}[gpu]"
 _CUDA = "CUDAExecutionProvider"
 _CPU = "CPUExecutionProvider"
 _INPUT_TYPES: dict[str, type[np.generic]] = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -52,11 +54,11 @@ def check_installed(version: Callable[[str], str | None] = _version) -> str:
     found = {name: version(name) for name in ("onnxruntime", "onnxruntime-gpu")}
     present = [f"{name} {number}" for name, number in found.items() if number is not None]
     if not present:
-        raise ModelError("ONNX Runtime is not installed: install srd[cpu] or srd[gpu].")
+        raise ModelError(f"ONNX Runtime is not installed: install {EXTRAS}.")
     if len(present) > 1:
         raise ModelError(
             f"Both {present[0]} and {present[1]} are installed and overwrite each other: "
-            "uninstall both, then install srd[cpu] or srd[gpu]."
+            f"uninstall both, then install {EXTRAS}."
         )
     return present[0]
 

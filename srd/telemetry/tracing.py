@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from srd import __version__
+from srd import DISTRIBUTION, __version__
 from srd.decide.decision import Decision
 from srd.telemetry.record import ExchangeRecord
 
@@ -232,6 +232,8 @@ def attributes(record: ExchangeRecord) -> dict[str, Value]:
         values["http.status_code"] = record.refused_status
     if record.note:
         values["srd.note"] = record.note
+    for kind, detail in record.notes.items():
+        values[f"srd.note.{kind}"] = detail
     if record.decision is not None:
         values |= decision_attributes(record.decision)
         if record.first_byte_at:
@@ -347,7 +349,7 @@ def _otlp(environ: Mapping[str, str], endpoint: str, *, insecure: bool = True) -
         extra = "otlp-http" if protocol.startswith("http") else "otlp-grpc"
         raise RuntimeError(
             f"traces are to go out by OTLP, but the exporter is not installed: "
-            f"pip install 'srd[{extra}]' ({missing.name})"
+            f"pip install '{DISTRIBUTION}[{extra}]' ({missing.name})"
         ) from None
 
 

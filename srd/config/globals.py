@@ -42,19 +42,34 @@ class EarlyDecision(Part, frozen=True, kw_only=True):
     """Ours.
 
     When a body need not be read to its end. Bodies up to `budget_bytes` are decided on complete
-    evidence; `tail_insertion` is for gateways whose routing ignores headers.
+    evidence; `tail_insertion` is for gateways whose routing ignores headers. `parity` false lets
+    BUFFERED decide on the whole body, as upstream does.
     """
 
     enabled: bool = True
+    parity: bool = True
     budget_bytes: NotNegative = 65536
     min_tokens: Positive = 64
     max_tokens: Positive = 512
     confidence: Fraction = 0.85
     budget_ms: Positive = 500
     max_held_bytes: Positive = 1048576
+    late_model_bytes: NotNegative | None = None
     tail_insertion: bool = False
     assume_auto: bool = False
     memo: Memo = msgspec.field(default_factory=Memo)
+
+    @property
+    def name_bytes(self) -> int:
+        """A model name counts if its value ends within this many bytes of the inflated body.
+
+        `late_model_bytes` where it is written, at most `max_held_bytes`; else 0 for the older
+        `assume_auto: true`, else `budget_bytes`.
+        """
+        written = self.late_model_bytes
+        if written is None:
+            written = 0 if self.assume_auto else self.budget_bytes
+        return min(written, self.max_held_bytes)
 
 
 class StreamedBody(Part, frozen=True, kw_only=True):
@@ -82,6 +97,8 @@ class Limits(Part, frozen=True, kw_only=True):
     max_message_bytes: Positive = 67108864
     max_streams: Positive = 4096
     max_held_bytes_total: Positive = 268435456
+    max_inflated_bytes: Positive = 268435456
+    max_inflate_ratio: Positive = 200
     idle_timeout_sec: NotNegative = 60
     classify_timeout_ms: Positive = 2000
 
@@ -100,7 +117,12 @@ class Learning(OpenPart, frozen=True, kw_only=True):
 
 
 class Router(Part, frozen=True, kw_only=True):
-    """`auto_model_names` replaces the list of names that are routed; `auto_model_name` adds one."""
+    """`auto_model_names` replaces the list of names that are routed; `auto_model_name` adds one.
+
+    Ours: `compressed` keep leaves a body packed where no byte of it is edited; `unknown_models`
+    pass is for adapters that are loaded at run time; `message_timeout_ms` is how long an answer
+    may be withheld in STREAMED.
+    """
 
     config_source: Literal["", "file", "kubernetes"] = ""
     strategy: Strategy = ""
@@ -108,6 +130,10 @@ class Router(Part, frozen=True, kw_only=True):
     auto_model_names: tuple[Name, ...] | None = None
     include_config_models_in_list: bool = False
     clear_route_cache: bool = True
+    compressed: Literal["keep", "inflate"] = "keep"
+    unknown_models: Literal["refuse", "pass"] = "refuse"
+    debug_header: Literal["off", "on", "loopback"] = "on"
+    message_timeout_ms: Positive = 150
     streamed_body: StreamedBody = msgspec.field(default_factory=StreamedBody)
     skip_processing: SkipProcessing = msgspec.field(default_factory=SkipProcessing)
     limits: Limits = msgspec.field(default_factory=Limits)

@@ -32,6 +32,7 @@ from srd.exchange.commands import (
     Command,
     Decided,
     DropAsk,
+    Noted,
     Observed,
     Refuse,
     ReplyBody,
@@ -255,6 +256,12 @@ class StreamDriver:
                 self.record.decision, self.record.decided_at = decision, time.perf_counter()
                 with self._guarded():
                     self._service.observer.decided(self.record)
+            case Noted(kind, detail, error):
+                self.record.notes.setdefault(kind.value, detail)
+                if error is not None:
+                    log.error("exchange failed: %s", detail, exc_info=error)
+                with self._guarded():
+                    self._service.observer.noted(self.record, command)
             case Observed():
                 self.record.observed = command
             case _:

@@ -6,6 +6,7 @@ and sent is the driver's business.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 
 from srd.classify.api import Ask
@@ -115,6 +116,28 @@ class Decided:
     decision: Decision
 
 
+class NoteKind(enum.StrEnum):
+    """What may be worth telling of one exchange beside its decision; label of a metric."""
+
+    LATE_MODEL_NAME = "late_model_name"  # an explicit name behind late_model_bytes: rewritten
+    DUPLICATE_KEY = "duplicate_key"  # a second model, messages, ...: rewritten or dropped
+    SYSTEM_PROMPT_MISSED = "system_prompt_missed"  # asked for and not written
+    UNREAD = "unread"  # our path, and the body was not read; the detail is the reason
+    PARTIAL_UNROUTABLE = "partial_unroutable"  # BUFFERED_PARTIAL: only a prefix came
+    NOT_CARRIED_OUT = "not_carried_out"  # a plugin that this API has no place for
+    FAULT = "fault"  # of ours; the detail is the exception's name
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A fact for the record, the log and a metric. `detail` may be a client's text: bounded here,
+    cleaned where it is rendered. `error` is the exception behind a FAULT, for its traceback."""
+
+    kind: NoteKind
+    detail: str = ""
+    error: BaseException | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """The response's usage is known, or as much of it as was seen."""
@@ -138,6 +161,7 @@ Command = (
     | StartTimer
     | StopTimers
     | Decided
+    | Noted
     | Observed
 )
 
@@ -148,6 +172,8 @@ __all__ = [
     "Decided",
     "DropAsk",
     "ModeOverride",
+    "NoteKind",
+    "Noted",
     "Observed",
     "Refuse",
     "ReplyBody",

@@ -32,12 +32,13 @@ class BodyMode(enum.IntEnum):
 
 
 class Timer(enum.Enum):
-    """The timers that an exchange may ask for. All of them run only before the decision."""
+    """The timers that an exchange may ask for. All but MESSAGE run only before the decision."""
 
     DEADLINE = "deadline"  # streamed_body.timeout_sec, from the headers on
     IDLE = "idle"  # limits.idle_timeout_sec, re-armed by every body message
     BUDGET = "budget"  # early_decision.budget_ms, from the first body byte of a large body on
     CLASSIFY = "classify"  # limits.classify_timeout_ms, while nothing but scores is awaited
+    MESSAGE = "message"  # message_timeout_ms: STREAMED, the newest message is unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,11 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomMade:
+    """The driver has room for more pieces of a body whose rest is still packed (`Exchange.more`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pressure:
     """The process holds too many bytes: decide now with what is known, never fail."""
 
@@ -120,6 +126,7 @@ Event = (
     | ScoresArrived
     | ScoresFailed
     | TimerFired
+    | RoomMade
     | Pressure
     | PeerEnded
 )

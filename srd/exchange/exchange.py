@@ -22,6 +22,7 @@ from srd.exchange.events import (
     Opened,
     PeerEnded,
     Pressure,
+    RoomMade,
     ScoresArrived,
     ScoresFailed,
     TimerFired,
@@ -103,6 +104,8 @@ class Exchange:
                 return self.request.timer(timer, now)
             case Pressure():
                 return self.request.pressure(now)
+            case RoomMade():
+                return []
             case Opened():
                 return self._open(event)
             case PeerEnded(reset):

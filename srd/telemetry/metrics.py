@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from srd import __version__
 from srd.decide.decision import Basis, Decision
+from srd.exchange.commands import Noted, NoteKind
 from srd.telemetry.exposition import (
     BYTES,
     SECONDS,
@@ -129,6 +130,16 @@ class Metrics:
             "srd_classifier_seconds", "One ask, its queue included.", SECONDS, ("stage",)
         )
 
+        self._add_notes()
+
+    def _add_notes(self) -> None:
+        self._notes = Counter("srd_notes", "What was noted of exchanges.", ("kind",))
+        self._late_names = Counter(
+            "srd_late_model_names", "Explicit names behind late_model_bytes: rewritten."
+        )
+        self._unread = Counter("srd_unread", "Bodies on our paths that passed unread.", ("reason",))
+        self._faults = Counter("srd_faults", "Faults of srd by exception.", ("error",))
+
     def _families(self) -> list[Family]:
         counted = [value for value in vars(self).values() if isinstance(value, Counter | Histogram)]
         return [*counted, *self._read()]
@@ -189,6 +200,16 @@ class Metrics:
                 self._template.add(thinking.family, thinking.parameter)
                 if thinking.enabled:
                     self._effort.add(thinking.family, thinking.effort)
+
+    def noted(self, note: Noted) -> None:
+        """Something was noted beside the decision."""
+        self._notes.add(note.kind.value)
+        if note.kind is NoteKind.LATE_MODEL_NAME:
+            self._late_names.add()
+        elif note.kind is NoteKind.UNREAD:
+            self._unread.add(note.detail)
+        elif note.kind is NoteKind.FAULT:
+            self._faults.add(note.detail)
 
     def ended(self, record: ExchangeRecord, trace_id: str = "") -> None:
         """The exchange is over."""

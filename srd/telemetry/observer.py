@@ -10,12 +10,16 @@ import logging
 from collections.abc import Callable
 
 from srd.decide.decision import Decision
+from srd.exchange.commands import Noted, NoteKind
 from srd.telemetry import logs
 from srd.telemetry.metrics import Metrics
 from srd.telemetry.record import ExchangeRecord
 from srd.telemetry.tracing import Tracing, trace_id
 
 log = logging.getLogger("srd.exchange")
+
+#: So many different late model names are logged, once each.
+_LATE_NAMES = 256
 
 
 class Renderings:
@@ -25,6 +29,7 @@ class Renderings:
         self.metrics = metrics
         self.tracing = tracing
         self.failures = 0
+        self._late_names: set[str] = set()
 
     def opened(self, record: ExchangeRecord) -> None:
         """The ids of this exchange go on every line of its task from now on."""
@@ -44,6 +49,10 @@ class Renderings:
     def decided(self, record: ExchangeRecord) -> None:
         """Count and log the Decision."""
         self._guarded(lambda: self._decided(record))
+
+    def noted(self, record: ExchangeRecord, note: Noted) -> None:
+        """Count what is worth telling beside the decision; log the first of each late name."""
+        self._guarded(lambda: self._noted(note))
 
     def ended(self, record: ExchangeRecord) -> None:
         """Count, log and trace what became of it."""
@@ -74,8 +83,18 @@ class Renderings:
                 "outcome": record.outcome,
                 "status": record.refused_status,
                 "note": record.note,
+                **record.notes,
             }
             log.info("exchange_ended", extra={"fields": fields})
+
+    def _noted(self, note: Noted) -> None:
+        self.metrics.noted(note)
+        if note.kind is not NoteKind.LATE_MODEL_NAME or note.detail in self._late_names:
+            return
+        if len(self._late_names) < _LATE_NAMES:
+            self._late_names.add(note.detail)
+            fields = {"event": "late_model_name", "requested_model": note.detail}
+            log.warning("a model name came too late to count", extra={"fields": fields})
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from srd.decide.decision import Decision
-from srd.exchange.commands import Observed
+from srd.exchange.commands import Noted, Observed
 from srd.exchange.facts import RequestFacts
 
 
@@ -55,6 +55,7 @@ class ExchangeRecord:
     observed: Observed | None = None
     outcome: str = "open"  # ok, refused, aborted, protocol_error, undecodable, internal
     note: str = ""
+    notes: dict[str, str] = field(default_factory=dict)  # Noted: kind -> the first detail
     traced: bool = False  # the tracer has decided about this exchange
     span: object | None = None  # the tracer's own state, None when it is not recorded
 
@@ -78,6 +79,9 @@ class Observer(Protocol):
     def decided(self, record: ExchangeRecord) -> None:
         """`record.decision` was just set."""
 
+    def noted(self, record: ExchangeRecord, note: Noted) -> None:
+        """Something beside the decision is worth telling; `record.notes` has it already."""
+
     def ended(self, record: ExchangeRecord) -> None:
         """The exchange is over; `record.outcome` says how."""
 
@@ -91,5 +95,7 @@ class NullObserver:
         return ()
 
     def decided(self, record: ExchangeRecord) -> None: ...
+
+    def noted(self, record: ExchangeRecord, note: Noted) -> None: ...
 
     def ended(self, record: ExchangeRecord) -> None: ...

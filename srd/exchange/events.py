@@ -103,7 +103,7 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class RoomMade:
-    """The driver has room for more pieces of a body whose rest is still packed (`Exchange.more`)."""
+    """The driver has room for more of a body whose rest is still packed (`Exchange.more`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,13 +126,13 @@ class Metrics:
             SECONDS,
             basis,
         )
-        self._runs = Histogram(
-            "srd_classifier_seconds", "One ask, its queue included.", SECONDS, ("stage",)
-        )
 
         self._add_notes()
 
     def _add_notes(self) -> None:
+        self._runs = Histogram(
+            "srd_classifier_seconds", "One ask, its queue included.", SECONDS, ("stage",)
+        )
         self._notes = Counter("srd_notes", "What was noted of exchanges.", ("kind",))
         self._late_names = Counter(
             "srd_late_model_names", "Explicit names behind late_model_bytes: rewritten."

@@ -17,6 +17,7 @@ class Basis(enum.StrEnum):
     EARLY = "early"
     BUDGET = "budget"
     TIMEOUT = "timeout"
+    PRESSURE = "pressure"
     MEMO = "memo"
     EXPLICIT = "explicit"
     FALLBACK = "fallback"

@@ -52,6 +52,11 @@ class Router:
     def __repr__(self) -> str:
         return f"<Router {self.engine!r} default={self.document.default_model or '-'}>"
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All names that a client may use: routed ones, models and adapters."""
+        return frozenset(self._auto) | frozenset(self._known)
+
     def is_auto(self, name: str) -> bool:
         """True for the names that are routed; compared exactly (upstream section 1.9)."""
         return name in self._auto
@@ -110,9 +115,9 @@ class Router:
     def tail_rewrite(self) -> Rewrite:
         """Which edits may still follow when only the body's end decides.
 
-        Any routed name may be replaced, by a model that is not known yet.
+        The model is not known yet.
         """
-        return Rewrite(replaceable=self._auto)
+        return Rewrite()
 
 
 def _bare(

@@ -5,23 +5,32 @@ are one question, asked by every body mode and by `srd explain`. It must not kno
 timers or the clock (`now` is passed in for the memo alone).
 
 Theory of operation. Whatever is decided here is a function of the body's bytes and the classifier's
-answers, never of how the body was cut into chunks. So text is looked at only at fixed lengths (the
-stages of `Policy.windows`), and the caller feeds the body in pieces that end exactly at the offsets
-that matter (`checkpoint`): the evidence budget and the cap on held bytes.
+answers, never of how the body was cut into chunks, packed, or which mode carries it. So text is
+looked at only at fixed lengths (the stages of `Policy.windows`), and the caller reads the body in
+steps that end exactly at the offsets that matter (`checkpoint`): the evidence budget, the end of
+where a model's name counts, and the cap on held bytes.
+
+The rule for a late name stands in `name_counts` and `_name_settled`, and nowhere else: a model name
+counts if its value ends within the first `EarlyDecision.name_bytes` of the inflated body, and no
+outcome leaves before that offset, the name, or the end of the body has passed. Timers alone
+shorten it, and then the basis says so.
 
 * complete: the body ended within the budget. The last user message decides; all signals answer.
 * early: the body is larger. Stage by stage over the first user message, until the verdict is final.
   Scores of a smaller window are kept as long as they are confident, else the window grows.
-* forced: budget, cap, timer or pressure. Unknown counts as false.
+* forced: cap, timer or pressure. Unknown counts as false.
 """
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from srd.body.body import Body
+from srd.body.prompt import ModelSeen
+from srd.body.shapes import Api
 from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending
@@ -46,15 +55,23 @@ class _Sight:
 class Deliberation:
     """Deliberates on one request body. Owned by one exchange; not thread-safe.
 
-    `whole`: the body comes in one message, so nothing is won by deciding before its end.
+    `whole`: the body comes in one message and `parity` is off: it is decided on all of it, as
+    upstream does. `kept`: it comes in one message, so reading on holds nothing more.
     `look` after every event that may have changed the evidence; it returns the outcome once there
     is one. `ask` is then the question that must be answered before the next look can help, if any.
     """
 
     def __init__(
-        self, policy: Policy, facts: RequestFacts, body: Body, *, whole: bool = False
+        self,
+        policy: Policy,
+        facts: RequestFacts,
+        body: Body,
+        *,
+        whole: bool = False,
+        kept: bool = False,
     ) -> None:
         self._whole = whole
+        self._kept = kept
         self._policy = policy
         self._facts = facts
         self._body = body
@@ -70,7 +87,10 @@ class Deliberation:
         self.needs_whole = False
         self._history: Scores | None = None
         self._asks_history = False
-        self._hinted: bool | None = None
+        self._duplicates: Scores | None = None
+        self._asks_duplicates = False
+        self._settled: Outcome | None = None  # what waits until a late name would have passed
+        self._awaits_end = False  # ... and until the body's end is announced
         self.ask: Ask | None = None
 
     def __repr__(self) -> str:
@@ -80,29 +100,35 @@ class Deliberation:
     # -- what happened ---------------------------------------------------------------------------
 
     def checkpoint(self) -> int | None:
-        """The next body offset at which evidence is judged: feed no piece across it."""
+        """The next offset of the inflated body at which evidence is judged: read no further."""
         early = self._policy.early
-        if self._whole:
-            return None
-        for offset in sorted((early.budget_bytes + 1, early.max_held_bytes)):
-            if self._body.bytes_read < offset:
-                return offset
-        return None
+        marks = {early.name_bytes}
+        if not self._whole:
+            marks |= {early.budget_bytes + 1, early.max_held_bytes}
+        ahead = [offset for offset in marks if offset > self._body.bytes_read]
+        return min(ahead, default=None)
 
     def at_checkpoint(self) -> None:
         """The body was read up to a checkpoint: budgets may be spent."""
         early, body = self._policy.early, self._body
+        if self._whole:
+            return
         if body.bytes_read == early.budget_bytes + 1:
             self._stop_reading()
-        if body.bytes_read >= early.max_held_bytes and not self.wants_tail:
+        spared = self.wants_tail or (self._kept and self._policy.blocks)
+        if body.bytes_read >= early.max_held_bytes and not spared:
             self.force(Basis.BUDGET)
 
     def force(self, basis: Basis) -> None:
         """Nobody waits for more text any longer; scores already asked for may still come."""
-        if self._forced is None:
-            self._forced = basis
-            self._stop_reading()
-            self._text = self._reach()
+        if self._forced is not None:
+            return
+        if self._settled is not None and not self._name_settled:
+            # It would have waited for a name: that it did not is time's doing, and says so.
+            self._settled = _on_basis(self._settled, basis)
+        self._forced = basis
+        self._stop_reading()
+        self._text = self._reach()
 
     def _stop_reading(self) -> None:
         """No stage sees more of the first user message than is here now, if anything is."""
@@ -124,7 +150,9 @@ class Deliberation:
         if self.ask is None:
             return
         if self._asks_history:
-            self._history = scores
+            self._history, self._asks_history = scores, False
+        elif self._asks_duplicates:
+            self._duplicates, self._asks_duplicates = scores, False
         else:
             self._scored = (self.ask.text, self.ask.heads)
             self._scores = scores
@@ -154,10 +182,23 @@ class Deliberation:
 
     def look(self, now: float) -> Outcome | None:
         """The outcome if it is certain by now, else None."""
-        if (explicit := self.explicit()) is not None:
-            return explicit
+        if (named := self.explicit()) is not None:
+            return named
+        if self._awaits_end and self.early:
+            self._settled, self._awaits_end = None, False  # blanks behind it made the body large
+        if self._settled is None:
+            self._settled = self._judge(now)
+        settled, forced = self._settled, self._forced is not None
+        if settled is None or not (forced or self._name_settled):
+            return None
+        if self._awaits_end and not (forced or self._body.ended):
+            return None
+        return self._stamp(settled) if isinstance(settled, Decision) else settled
+
+    def _judge(self, now: float) -> Outcome | None:
+        """The outcome for a body that is routed, whatever name may still come."""
         if self._failed:
-            return self._fallback(self._failed)
+            return self._policy.router.fallback(self._failed)
         if self.ask is not None:
             return None
         if self._forced is not None:
@@ -166,34 +207,70 @@ class Deliberation:
                 outcome = self._look_early(now)
                 if outcome is not None or self.ask is not None:
                     return outcome
+            if self._closed and not (self.early or self._hopeless):
+                return self._look_complete()
             return self._look_forced(self._forced)
-        # Before the model's name is known, only the fixed offsets are looked at: whether a late
-        # name still counts must not depend on how the bytes were cut.
-        known = self._body.model is not None or self._limit is not None or self._body.ended
-        if self.early and known:
+        if self.early:
             outcome = self._look_early(now)
             if outcome is not None or not self._body.ended or self.ask is not None:
                 return outcome
-        return self._look_complete() if self._body.ended else None
+        if not self._closed:
+            return None
+        # What may follow is blank or an error: the classifier need not wait for it, the reply must.
+        self._awaits_end = not self._body.ended
+        return self._look_complete()
+
+    @property
+    def _closed(self) -> bool:
+        """True when the whole document is here, its end announced or not."""
+        return self._body.ended or self._body.closed
+
+    def name_counts(self, seen: ModelSeen) -> bool:
+        """True when this name came early enough to decide, as a function of its offset alone.
+
+        With 0 bytes (the older `assume_auto`) a name in front of the turns still counts.
+        """
+        late = self._policy.early.name_bytes
+        return seen.end <= late or (late == 0 and seen.before_turns)
+
+    @property
+    def _name_settled(self) -> bool:
+        """True when no name that counts can still come."""
+        body = self._body
+        return (
+            body.model is not None
+            or self._closed
+            or body.bytes_read >= self._policy.early.name_bytes
+        )
 
     def explicit(self) -> Outcome | None:
         """The client named a model: no signals, no decision, no plugins (upstream section 0)."""
         seen, router = self._body.model, self._policy.router
-        if seen is None or (seen.value is not None and router.is_auto(seen.value)):
+        if seen is None or not self.name_counts(seen):
             return None
         if seen.value is None:
             return refusal(400, f'"model" at byte {seen.offset} must be a string')
-        if not router.is_known(seen.value):
-            return refusal(400, f'model "{seen.value[:200]}" is not available')
+        if seen.value == "" or router.is_auto(seen.value):
+            return None
+        unknown = not router.is_known(seen.value)
+        if unknown and self._policy.document.global_.router.unknown_models == "refuse":
+            return refusal(400, _unavailable(seen.value, router.names))
         return self._stamp(router.explicit(seen.value))
 
     @property
+    def _requested(self) -> str | None:
+        """The name that the client asked to be routed by, if it counts."""
+        seen = self._body.model
+        return seen.value or None if seen is not None and self.name_counts(seen) else None
+
+    @property
     def early(self) -> bool:
-        """Size alone tells: never whether the body came in one piece or in many."""
+        """Size alone tells: never whether the body came in one piece or in many, packed or plain."""
         early, facts, body = self._policy.early, self._facts, self._body
-        if not early.enabled or facts.compressed or self._whole:
+        if not early.enabled or self._whole:
             return False
-        size = body.bytes_read if body.ended else max(body.bytes_read, facts.content_length or 0)
+        announced = 0 if facts.coding else facts.content_length or 0
+        size = body.bytes_read if body.ended else max(body.bytes_read, announced)
         return size > early.budget_bytes
 
     def _look_early(self, now: float) -> Outcome | None:
@@ -209,13 +286,13 @@ class Deliberation:
                 return None
             last = (ended and size <= chars) or self._stage == len(windows) - 1
             text = prompt.first_user_prefix(min(size, chars))
-            if (known := self._recall(text, now)) is not None:
+            key = self._key(text, last=last)
+            if (known := self._recall(key, now)) is not None:
                 return known
             sight = self._see_stage(text, last)
             if isinstance(sight.verdict, Final):
-                return self._remember(text, self._conclude(sight, Basis.EARLY), now)
-            waits = not last and self._was_decided_later(now)
-            if not waits and self._wants_scores(sight, text, windows[self._stage]):
+                return self._remember(key, self._conclude(sight, Basis.EARLY), now)
+            if self._wants_scores(sight, text, windows[self._stage]):
                 return None
             if last:
                 self.needs_whole = True
@@ -240,9 +317,11 @@ class Deliberation:
 
     def _look_complete(self) -> Outcome | None:
         prompt = self._body.prompt
-        if not prompt.has_messages:
-            return refusal(400, "the body has no prompt: messages, prompt or input is missing")
+        if (refused := self._without_turns()) is not None:
+            return refused
         text = prompt.last_user or " ".join(prompt.non_user)
+        if (blocked := self._look_duplicates()) is not None or self.ask is not None:
+            return blocked
         if self._scored is not None and self._scored[0] != text:
             self._scores = self._scored = None
         sight = self._see(text, settled=True, whole=True)
@@ -253,6 +332,34 @@ class Deliberation:
         if self._wants_history(sight):
             return None
         return self._conclude(self._see(text, whole=True, forced=True), Basis.COMPLETE)
+
+    def _without_turns(self) -> Immediate | None:
+        """What a body gets that has no turns: nothing where its API knows something else instead,
+        which nobody here can read."""
+        body = self._body
+        if body.prompt.has_messages:
+            return None
+        if not body.stands_in:
+            return refusal(400, "the body has no prompt: messages, prompt or input is missing")
+        if self._policy.blocks and body.api is Api.COMPLETIONS:
+            return refusal(415, "a prompt that cannot be read is refused where a rule may block")
+        return None
+
+    def _look_duplicates(self) -> Decision | None:
+        """The first of duplicate texts is what the backend reads, and decides; but a rule that
+        blocks judges the others too. Sets `ask` when that takes scores."""
+        texts = self._body.prompt.duplicates
+        if not texts or not self._policy.blocks:
+            return None
+        text = " ".join(texts)
+        sight = self._see(text, settled=True, whole=True, scores=self._duplicates)
+        if isinstance(sight.verdict, Pending):
+            if self._duplicates is None and self._wants_scores(sight, text, self._policy.windows[-1]):
+                self._asks_duplicates = True
+                return None
+            sight = self._see(text, whole=True, forced=True, scores=self._duplicates)
+        decision = self._conclude(sight, Basis.COMPLETE)
+        return decision if self._policy.answers(decision) else None
 
     def _look_forced(self, basis: Basis) -> Outcome | None:
         """Unknown counts as false; but what the classifier can still say of the text is worth one
@@ -272,7 +379,13 @@ class Deliberation:
     # -- parts -----------------------------------------------------------------------------------
 
     def _see(
-        self, text: str, *, settled: bool = False, whole: bool = False, forced: bool = False
+        self,
+        text: str,
+        *,
+        settled: bool = False,
+        whole: bool = False,
+        forced: bool = False,
+        scores: Scores | None = None,
     ) -> _Sight:
         body = self._body
         evidence = Evidence(
@@ -280,7 +393,7 @@ class Deliberation:
             settled=settled or whole or forced,
             whole=whole,
             forced=forced,
-            scores=self._scores,
+            scores=self._scores if scores is None else scores,
             history_scores=self._history,
             prior_user=body.prompt.prior_user if whole else (),
             non_user=body.prompt.non_user,
@@ -326,73 +439,63 @@ class Deliberation:
 
     def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
         assert isinstance(sight.verdict, Final)
-        seen = self._body.model
         decision = self._policy.router.conclude(
             sight.verdict,
             basis=basis,
-            requested_model=seen.value if seen else None,
+            requested_model=self._requested,
             readings=sight.readings,
             scores=sight.evidence.scores,
             seed=blake2b(sight.evidence.text.encode("utf-8", "replace"), digest_size=8).digest(),
         )
-        return self._stamp(decision)
+        return decision
 
-    def _fallback(self, reason: str) -> Decision:
-        seen = self._body.model
-        return self._stamp(
-            self._policy.router.fallback(reason, requested_model=seen.value if seen else None)
-        )
+    def fallback(self, reason: str) -> Decision:
+        """The default model, because a fault of ours made a decision impossible."""
+        return self._stamp(self._policy.router.fallback(reason))
 
     def _stamp(self, decision: Decision) -> Decision:
         body = self._body
-        total = body.bytes_read if body.ended else self._facts.content_length
-        return replace(decision, bytes_read=body.bytes_read, body_bytes=total, bytes_held=body.held)
+        plain = None if self._facts.coding else self._facts.content_length
+        return replace(
+            decision,
+            requested_model=self._requested,
+            bytes_read=body.bytes_read,
+            body_bytes=body.bytes_read if body.ended else plain,
+            bytes_held=body.held,
+        )
 
     # -- the memo --------------------------------------------------------------------------------
 
-    def _key(self, text: str, *, stage: int | None = None) -> bytes:
+    def _key(self, text: str, *, last: bool) -> bytes:
         """Equal keys mean equal evidence, so a remembered decision is the one that would be made
-        again: configuration, alias, stage, text, and the headers where a signal reads them."""
-        seen = self._body.model
+        again: configuration, stage, text and whether it goes on, and the headers where a signal
+        reads them. No other evidence is settled before the body's end."""
         digest = blake2b(digest_size=16)
-        parts = [
-            str(self._policy.generation),
-            (seen.value if seen else None) or "",
-            str(self._stage if stage is None else stage),
-        ]
-        if self._policy.identity_headers:
-            parts += [
-                f"{k}={v}"
-                for k, v in sorted(self._facts.headers.items())
-                if k in self._policy.identity_headers
-            ]
+        parts = [str(self._policy.generation), str(self._stage), str(last)]
+        for name in sorted(self._policy.identity_headers):
+            parts += [name, self._facts.headers.get(name, "")]
         for part in parts:
             digest.update(part.encode("utf-8", "replace") + b"\0")
         digest.update(text.encode("utf-8", "replace"))
         return digest.digest()
 
-    def _recall(self, text: str, now: float) -> Decision | None:
+    def _recall(self, key: bytes, now: float) -> Decision | None:
         memo = self._policy.memo
-        known = None if memo is None else memo.recall(self._key(text), now)
-        return None if known is None else self._stamp(replace(known, basis=Basis.MEMO))
+        known = None if memo is None else memo.recall(key, now)
+        return None if known is None else replace(known, basis=Basis.MEMO)
 
-    def _remember(self, text: str, decision: Decision, now: float) -> Decision:
-        memo = self._policy.memo
-        if memo is not None:
-            memo.remember(self._key(text), decision, now)
-            if self._stage:
-                memo.remember(self._hint(), decision, now)
+    def _remember(self, key: bytes, decision: Decision, now: float) -> Decision:
+        if self._policy.memo is not None:
+            self._policy.memo.remember(key, decision, now)
         return decision
 
-    def _hint(self) -> bytes:
-        """Says of the first window that a decision was made on a later one."""
-        first = self._policy.windows[0] * CHARS_PER_TOKEN
-        return b"later " + self._key(self._body.prompt.first_user_prefix(first), stage=0)
 
-    def _was_decided_later(self, now: float) -> bool:
-        """True when this beginning is known and its decision lies behind a later window: waiting
-        for that costs no time worth a forward."""
-        if self._hinted is None:
-            memo = self._policy.memo
-            self._hinted = memo is not None and memo.recall(self._hint(), now) is not None
-        return self._hinted
+def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:
+    return replace(outcome, basis=basis) if isinstance(outcome, Decision) else outcome
+
+
+def _unavailable(name: str, known: frozenset[str]) -> str:
+    """The client's error, with the names that it may have meant."""
+    said = f'model "{name[:200]}" is not available'
+    near = difflib.get_close_matches(name[:200], sorted(known), n=3)
+    return said + (f"; did you mean {', '.join(f'{one!r}' for one in near)}?" if near else "")

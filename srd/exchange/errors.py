@@ -29,4 +29,5 @@ class GatewayProtocolError(SrdError):
 
 
 class ExchangeBug(SrdError):  # noqa: N818 - it is not the caller's error
-    """Ours. Before the header reply the stream ends with INTERNAL; after it the body is echoed."""
+    """Ours. Before a commit the client gets the default model, or a 500; after it the stream ends
+    with INTERNAL. The operator sees the traceback in the log and `srd_faults_total`."""

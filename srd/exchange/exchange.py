@@ -1,12 +1,15 @@
 """One HTTP exchange as a state machine: events in, commands out.
 
-Why this file exists: it joins the request half and the response half under one table of legal
-events, so that the driver has a single thing to drive. It must not know how either half works.
+Why this file exists: it joins the request half and the response half under the one table of legal
+events (srd.exchange.table), so that the driver has a single thing to drive. It must not know how
+either half works.
 
 >>> commands = exchange.receive(event, now)   # `now`: Unix seconds, for ids and the memo
 
-Every event is legal or raises GatewayProtocolError; a closed exchange answers nothing. In
-observability mode (protocol reference 1.7.6) it says nothing at all.
+A pair of state and event that the table does not list raises: GatewayProtocolError, or ExchangeBug
+for an event of our own. A fault of ours before anything was decided becomes a refusal here; after
+that it is raised, and the stream must end with an error. In observability mode, where a gateway
+only shows what passes, it says nothing at all.
 """
 
 from __future__ import annotations
@@ -21,16 +24,15 @@ from srd.exchange.events import (
     HeadersArrived,
     Opened,
     PeerEnded,
-    Pressure,
-    RoomMade,
-    ScoresArrived,
-    ScoresFailed,
-    TimerFired,
     TrailersArrived,
 )
 from srd.exchange.policy import Policy
-from srd.exchange.request import RequestHalf, State
+from srd.exchange.request import RequestHalf
 from srd.exchange.response import ResponseHalf
+from srd.exchange.states import State
+from srd.exchange.table import row_of
+
+_UNDECIDED = frozenset({State.WAITING, State.HOLDING, State.ANSWERING})
 
 
 class Exchange:
@@ -59,8 +61,14 @@ class Exchange:
 
     @property
     def full(self) -> bool:
-        """True while the driver should not read on: the next message could break the cap."""
+        """True while the driver should take no body message: it could break the cap."""
         return self.request.full
+
+    @property
+    def more(self) -> bool:
+        """True while bytes that came packed can leave without another message: give RoomMade as
+        soon as there is room, and take no body message before."""
+        return self.request.more
 
     @property
     def owes(self) -> bool:
@@ -69,50 +77,22 @@ class Exchange:
 
     @property
     def committed(self) -> bool:
-        """True once body bytes may have left: from then on nothing may fail."""
+        """True once body bytes may have left: from then on nothing may fail unseen."""
         return self.request.state in (State.FLOWING, State.TAIL)
 
     def receive(self, event: Event, now: float) -> list[Command]:
         """What `event` causes, in order. Raises GatewayProtocolError for an illegal event."""
-        if self._closed:
+        if self._closed or self._silent:
             return []
-        if self._silent:
-            return []
-        return self._dispatch(event, now)
-
-    def _dispatch(self, event: Event, now: float) -> list[Command]:
-        if self.request.refused and not isinstance(event, PeerEnded):
-            return []  # answered by ourselves: read on, say nothing more
         match event:
-            case BodyArrived("request", data, end):
-                return self.request.body(data, end, now)
-            case BodyArrived(_, data, end):
-                return self.response.body(data, end)
-            case HeadersArrived("request", headers, end):
-                return self.request.headers(headers, end, now)
-            case HeadersArrived(_, headers, end):
-                return self._response_headers(event)
-            case TrailersArrived("request"):
-                return self.request.trailers(now)
-            case TrailersArrived():
-                return self.response.trailers()
-            case ScoresArrived(ask_id, scores):
-                return self.request.scores(ask_id, now, scores)
-            case ScoresFailed(ask_id, reason):
-                return self.request.scores(ask_id, now, reason)
-            case TimerFired(timer):
-                return self.request.timer(timer, now)
-            case Pressure():
-                return self.request.pressure(now)
-            case RoomMade():
-                return []
             case Opened():
                 return self._open(event)
-            case PeerEnded(reset):
-                if self.owes and not reset:
-                    return []
-                self._closed = True
-                return [*self.request.close(), *self.response.close()]
+            case PeerEnded():
+                return self._end(event, now)
+            case HeadersArrived("response") | BodyArrived("response") | TrailersArrived("response"):
+                return self._to_response(event, now)
+            case _:
+                return self._to_request(event, now)
 
     def _open(self, event: Opened) -> list[Command]:
         if self._opened:
@@ -122,8 +102,35 @@ class Exchange:
         self.response = ResponseHalf(event.response_mode, event.request_mode)
         return []
 
-    def _response_headers(self, event: HeadersArrived) -> list[Command]:
-        """An upstream that answers before the upload ended abandons the request side."""
-        abandoned = self.request.close() if self.request.state is State.HOLDING else []
-        facts, decision = self.request.facts, self.request.decision
-        return [*abandoned, *self.response.headers(event.headers, event.end, facts, decision)]
+    def _to_request(self, event: Event, now: float) -> list[Command]:
+        half = self.request
+        row = half.row = row_of(half.half, half.state, event)
+        if row.handle is None:
+            return []
+        try:
+            return row.handle(half, event, now)
+        except GatewayProtocolError:
+            raise
+        except Exception as fault:
+            if half.state not in _UNDECIDED:
+                raise
+            return half.give_up(fault)
+
+    def _to_response(self, event: Event, now: float) -> list[Command]:
+        if self.request.refused:
+            return []  # answered by ourselves: read on, say nothing more
+        half = self.response
+        abandoned: list[Command] = []
+        if isinstance(event, HeadersArrived):
+            # An upstream that answers before the upload ended abandons the request side.
+            if self.request.state in (State.HOLDING, State.ANSWERING):
+                abandoned = self.request.abandon()
+            half.told(self.request.facts, self.decision)
+        row = row_of(half.half, half.state, event)
+        return abandoned if row.handle is None else [*abandoned, *row.handle(half, event, now)]
+
+    def _end(self, event: PeerEnded, now: float) -> list[Command]:
+        if self.owes and not event.reset:
+            return []
+        self._closed = True
+        return [*self.request.abandon(), *self.response.close()]

@@ -1,20 +1,26 @@
 """How each body mode answers: one small class per mode, the same questions to each.
 
 Why this file exists: the request half says what must leave; what that looks like as replies, and
-when a header reply is due, is the mode's alone (protocol reference 1.3 to 1.5, 4.5). It must not
-know decisions beyond their Plan, nor look into bodies.
+when a header reply is due, is the mode's alone (Envoy's external_processor.proto and
+processing_mode.proto). It must not know how a decision is made, nor look into bodies.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from srd.body.body import Leaving
 from srd.exchange.commands import Command, ReplyBody, ReplyChunk, ReplyHeaders, ReplyTrailers
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.events import BodyMode, Direction, Headers
 from srd.exchange.facts import Dialect, RequestFacts
 from srd.plugins.plan import Plan
 
-#: Some Envoys refuse more than 64 KiB in one streamed piece (protocol reference 2.3).
+#: Some Envoys refuse more than 64 KiB in one streamed piece; the Go endpoint picker cuts here too.
 CHUNK_BYTES = 62_000
+
+#: What is said of the bytes of a body, and is wrong once they are edited (RFC 9530, RFC 1864).
+DIGESTS = ("content-digest", "digest", "repr-digest", "content-md5")
 
 
 def chunks(direction: Direction, data: bytes, *, end: bool) -> list[Command]:
@@ -27,18 +33,31 @@ def chunks(direction: Direction, data: bytes, *, end: bool) -> list[Command]:
     return [ReplyChunk(direction, view[s : s + CHUNK_BYTES], end and s == last) for s in starts]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutation:
+    """Request headers to set and to remove, and whether the route must be chosen anew."""
+
+    set: Headers = ()
+    remove: tuple[str, ...] = ()
+    clear_route_cache: bool = False
+
+
 class Reply:
     """What a mode can do, and how it says it. The base is NONE: headers only."""
 
     can_route = False  # will a body come that can still be rewritten
-    can_refuse = True  # may an undecided request still be answered by us
-    can_inflate = False  # may content-encoding still be removed when the body has been read
     can_tail = False  # may bytes leave before the decision
+    always_plain = False  # has the header reply left before a packed body could be seen to stay so
     one_message = False  # does a single body message come, whatever follows
     whole_message = False  # and does it carry all of the body, trailers or not
+    in_pieces = False  # may one message be answered by any number of pieces
 
     def __init__(self) -> None:
         self._headers_due = True
+
+    def __repr__(self) -> str:
+        due = "headers due" if self._headers_due else "headers answered"
+        return f"<{type(self).__name__} {due}>"
 
     def no_headers(self) -> None:
         """The header phase is skipped: no header reply is due, ever."""
@@ -48,215 +67,233 @@ class Reply:
         """The first body message may tell which mode this is."""
         return self
 
-    def message(self) -> None:
-        """A body message arrived and will be answered."""
-
     @property
     def may_speak(self) -> bool:
         """False while the gateway expects no answer, so that none may be given."""
         return True
 
-    def must_decide(self, ended: bool) -> bool:
-        """True when no more of this body will come although it has not ended."""
+    @property
+    def withholds(self) -> bool:
+        """True while a message is unanswered and the gateway's clock runs."""
         return False
 
-    def headers_untouched(self, facts: RequestFacts) -> list[Command]:
-        """Not ours: answer at once; only what pretends to be our decision is removed."""
-        return self._headers(remove=facts.spoofed)
+    # -- headers
 
-    def headers_held(self, facts: RequestFacts) -> list[Command]:
+    def pass_headers(self, facts: RequestFacts) -> list[Command]:
+        """Not routed: answer at once; only what pretends to be ours is removed."""
+        return self._answer(_cleaned(facts))
+
+    def hold_headers(self, facts: RequestFacts) -> list[Command]:
         """Ours and undecided: what must be answered nevertheless."""
-        return self._headers(remove=facts.spoofed)
+        return self._answer(_cleaned(facts))
 
-    def headers_for_tail(self, facts: RequestFacts) -> list[Command]:
+    def tail_headers(self, facts: RequestFacts) -> list[Command]:
         """Mode T: bytes leave without a decision; the length will change by an unknown amount."""
-        return self._headers(remove=(*facts.spoofed, "content-length"))
+        return self._answer(_cleaned(facts, "content-length", *_present(facts, DIGESTS)))
 
-    def gathered(self, end: bool) -> list[Command]:
-        """A body message was taken in and nothing leaves yet."""
-        return []
-
-    def unrouted(self, facts: RequestFacts) -> list[Command]:
-        """A held request turned out not to be routable."""
-        return self._headers(remove=facts.spoofed)
-
-    def decided(
-        self,
-        facts: RequestFacts,
-        what: Plan,
-        *,
-        clear_route_cache: bool,
-        length_delta: int | None,
-        length: int | None,
+    def commit(
+        self, facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
     ) -> list[Command]:
         """The decision fell; commits headers where the mode still can."""
         return []
 
-    def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
-        """Body bytes leave."""
+    # -- body and trailers
+
+    def message(self) -> list[Command]:
+        """A body message arrived and will be answered; older ones may be answered now."""
+        return []
+
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        """Body bytes leave. `end`: the last of them, `trailers`: which trailers follow; `held`
+        bytes stay behind; `same`: they are the message at hand as it came."""
         return []
 
     def trailers(self) -> list[Command]:
+        """The trailers are answered; behind everything else."""
         return [ReplyTrailers("request")]
 
-    def _headers(
-        self, set_headers: Headers = (), remove: tuple[str, ...] = (), *, clear: bool = False
-    ) -> list[Command]:
+    def _answer(self, mutation: Mutation) -> list[Command]:
         if not self._headers_due:
             return []
         self._headers_due = False
-        return [ReplyHeaders("request", set_headers, remove, clear)]
+        return [
+            ReplyHeaders("request", mutation.set, mutation.remove, mutation.clear_route_cache),
+        ]
 
 
 class FullDuplex(Reply):
     """The header reply waits for the decision and carries all of it; then pieces of any number."""
 
     can_route = True
-    can_inflate = True
     can_tail = True
+    in_pieces = True
 
-    def headers_held(self, facts: RequestFacts) -> list[Command]:
+    def hold_headers(self, facts: RequestFacts) -> list[Command]:
         return []
 
-    def decided(
-        self,
-        facts: RequestFacts,
-        what: Plan,
-        *,
-        clear_route_cache: bool,
-        length_delta: int | None,
-        length: int | None,
+    def commit(
+        self, facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
     ) -> list[Command]:
-        set_headers, remove = _added(facts, what), _removed(facts, what)
-        if facts.compressed:
-            remove = (*remove, "content-encoding")
-        if facts.content_length is not None and (facts.compressed or length_delta != 0):
-            # Ignored by both gateways here, vital where Envoy keeps content-length (reference 1.5);
-            # AgentGateway has refused a right one in this mode, so it only ever sees it removed.
-            new = length
-            if new is None and length_delta is not None:
-                new = facts.content_length + length_delta
-            if new is None or facts.dialect is Dialect.AGENTGATEWAY:
-                remove = (*remove, "content-length")
-            else:
-                set_headers = (*set_headers, ("content-length", str(new).encode()))
-        return self._headers(set_headers, remove, clear=clear_route_cache)
+        wanted = _committed(facts, what, leaving, clear_route_cache=clear_route_cache)
+        length = facts.content_length is not None and (leaving.edited or not leaving.final)
+        if not length:
+            return self._answer(wanted)
+        # Both gateways drop it in this mode, but for Envoy with allow_content_length_header, where
+        # a wrong one is request smuggling. AgentGateway refuses even a right one.
+        if not leaving.final or facts.dialect is Dialect.AGENTGATEWAY:
+            return self._answer(_with(wanted, remove=("content-length",)))
+        exact = ("content-length", b"%d" % len(leaving.data))
+        return self._answer(_with(wanted, set=(exact,)))
 
-    def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
-        return chunks("request", out, end=end)
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        return chunks("request", out, end=end and not trailers)
 
 
 class Buffered(Reply):
     """Headers are answered at once; one body message, whose answer carries everything."""
 
     can_route = True
-    can_inflate = True
     one_message = True
     whole_message = True
 
     def __init__(self) -> None:
         super().__init__()
-        self._set: Headers = ()
-        self._remove: tuple[str, ...] = ()
-        self._clear = False
-        self._came = False
+        self._wanted = Mutation()
+        self._edited = False
+        self._owed = 0
 
-    def message(self) -> None:
-        self._came = True
+    def message(self) -> list[Command]:
+        self._owed += 1
+        return []
 
     @property
     def may_speak(self) -> bool:
-        return self._came
+        return self._owed > 0
 
-    def decided(
-        self,
-        facts: RequestFacts,
-        what: Plan,
-        *,
-        clear_route_cache: bool,
-        length_delta: int | None,
-        length: int | None,
+    def commit(
+        self, facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
     ) -> list[Command]:
-        encoding = ("content-encoding",) if facts.compressed else ()
-        self._set, self._remove = _added(facts, what), (*_removed(facts, what), *encoding)
-        self._clear = clear_route_cache
+        self._wanted = _committed(facts, what, leaving, clear_route_cache=clear_route_cache)
+        self._edited = leaving.edited
         return []
 
-    def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
-        body = None if unchanged else out
-        if body is not None and not end:
-            # Trailers follow, and HTTP/1 has none behind a content-length: chunked coding then.
-            remove = (*self._remove, "content-length")
-            return [ReplyBody("request", body, self._set, remove, self._clear)]
-        # Both gateways refuse a body whose content-length was not adjusted with it (1.5).
-        length = () if body is None else (("content-length", str(len(body)).encode()),)
-        return [ReplyBody("request", body, (*self._set, *length), self._remove, self._clear)]
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        if not self._owed:
+            if out:
+                raise ExchangeBug("buffered bytes left to send and no message to answer")
+            return []
+        # AgentGateway sends a second, empty message for the end where trailers are skipped.
+        empty: list[Command] = [ReplyBody("request")] * (self._owed - 1)
+        self._owed = 0
+        wanted, self._wanted = self._wanted, Mutation()
+        if not self._edited:
+            return [_body_reply(None, wanted), *empty]
+        self._edited = False
+        return [_body_reply(out, self._with_length(wanted, out, end=end and not trailers)), *empty]
+
+    def _with_length(self, wanted: Mutation, out: bytes, *, end: bool) -> Mutation:
+        """Both gateways refuse a body whose content-length was not adjusted with it. Where trailers
+        follow there is none: HTTP/1 has no trailers behind a content-length."""
+        if not end:
+            return _with(wanted, remove=("content-length",))
+        return _with(wanted, set=(("content-length", b"%d" % len(out)),))
 
 
 class BufferedPartial(Buffered):
     """As BUFFERED, but the message may be a prefix, and the rest passes the gateway by itself."""
 
-    can_inflate = False
     whole_message = False
 
-    def must_decide(self, ended: bool) -> bool:
-        return not ended
-
-    def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
-        if unchanged:
-            return [ReplyBody("request", None, self._set, self._remove, self._clear)]
-        remove = (*self._remove, "content-length")
-        return [ReplyBody("request", out, self._set, remove, self._clear)]
+    def _with_length(self, wanted: Mutation, out: bytes, *, end: bool) -> Mutation:
+        return _with(wanted, remove=("content-length",))
 
 
 class Streamed(Reply):
-    """Exactly one answer per message, in order. What must wait is answered by clearing the message
-    and rides on a later answer; headers are committed before the body is seen."""
+    """Exactly one answer per message, in order; headers are committed before the body is seen.
+
+    The newest message's answer is withheld while anything of the body is held, and only older ones
+    are answered by clearing them: so what is held can always still leave.
+    """
 
     can_route = True
+    always_plain = True
 
     def __init__(self) -> None:
         super().__init__()
         self._owed = 0
         self._waiting: list[bytes] = []
+        self._same = False
 
-    def message(self) -> None:
+    @property
+    def withholds(self) -> bool:
+        return self._owed > 0
+
+    def hold_headers(self, facts: RequestFacts) -> list[Command]:
+        gone = ("content-length", *_present(facts, DIGESTS))
+        coding = ("content-encoding",) if facts.coding else ()
+        return self._answer(_cleaned(facts, *gone, *coding))
+
+    def message(self) -> list[Command]:
         self._owed += 1
+        return [self._oldest()] if self._owed > 1 else []
 
-    def headers_held(self, facts: RequestFacts) -> list[Command]:
-        return self._headers(remove=(*facts.spoofed, "content-length"))
-
-    def gathered(self, end: bool) -> list[Command]:
-        if end or not self._owed:
-            return []  # the last answer waits: nothing may ride behind it
-        self._owed -= 1
-        return [ReplyBody("request", b"")]
-
-    def release(self, out: bytes, *, end: bool, unchanged: bool = False) -> list[Command]:
-        if not self._owed:
-            if out:
-                self._waiting.append(out)
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        self._same = same and not self._waiting
+        if out:
+            self._waiting.append(out)
+        if held and not end:
             return []
-        self._owed -= 1
-        if unchanged and not self._waiting:
-            return [ReplyBody("request")]
-        body = b"".join((*self._waiting, out))
-        self._waiting.clear()
-        return [ReplyBody("request", body)]
-
-    def trailers(self) -> list[Command]:
+        if self._owed:
+            return [self._oldest()]
         if self._waiting:
-            # No trailer answer can carry them; ending in an error is seen, a short body is not.
-            raise ExchangeBug("trailers came while streamed bytes were still held")
-        return super().trailers()
+            # No answer can carry them: ending in an error is seen, a short body is not.
+            raise ExchangeBug("streamed bytes left to send and no message to answer")
+        return []
+
+    def _oldest(self) -> Command:
+        self._owed -= 1
+        waiting, self._waiting = self._waiting, []
+        if self._same:
+            self._same = False
+            return ReplyBody("request")
+        return ReplyBody("request", b"".join(waiting))
 
 
 class Unannounced(Streamed):
     """No protocol_config (Envoy before 1.34): the first body message tells BUFFERED and STREAMED
     apart by its end_of_stream."""
-
-    def headers_held(self, facts: RequestFacts) -> list[Command]:
-        return self._headers(remove=facts.spoofed)
 
     def settle_mode(self, end: bool) -> Reply:
         reply: Reply = Buffered() if end else Streamed()
@@ -265,19 +302,49 @@ class Unannounced(Streamed):
         return reply
 
 
-def _added(facts: RequestFacts, what: Plan) -> Headers:
-    """Headers to set, with added ones joined to what the client sent: one list-valued header says
-    the same as two, and `append` is the one mutation that the gateways read differently (1.5)."""
+def _body_reply(body: bytes | None, wanted: Mutation) -> Command:
+    return ReplyBody("request", body, wanted.set, wanted.remove, wanted.clear_route_cache)
+
+
+def _with(wanted: Mutation, set: Headers = (), remove: tuple[str, ...] = ()) -> Mutation:  # noqa: A002
+    return Mutation(
+        set=(*wanted.set, *set),
+        remove=(*wanted.remove, *remove),
+        clear_route_cache=wanted.clear_route_cache,
+    )
+
+
+def _present(facts: RequestFacts, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in facts.headers)
+
+
+def _cleaned(facts: RequestFacts, *more: str) -> Mutation:
+    """Nothing is set. What a client must not say is removed, and a route that it chose with it."""
+    return Mutation(remove=(*facts.unwanted, *more), clear_route_cache=bool(facts.spoofed))
+
+
+def _committed(
+    facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
+) -> Mutation:
+    """Everything that a decision does to headers, but for content-length.
+
+    Headers that are added are joined to what the client sent: one list-valued header says the same
+    as two, and `append` is the one mutation that the gateways read differently.
+    """
     joined = dict(what.set_headers)
     for name, value in what.add_headers:
         before = joined.get(name) or facts.headers.get(name, "").encode("utf-8", "replace")
         joined[name] = before + b", " + value if before else value
-    return tuple(joined.items())
-
-
-def _removed(facts: RequestFacts, what: Plan) -> tuple[str, ...]:
-    """Only what is there: a mutation may have 100 entries, and absent headers need none."""
-    return (*facts.spoofed, *(name for name in what.remove_headers if name in facts.headers))
+    gone = dict.fromkeys((*facts.unwanted, *_present(facts, what.remove_headers)))
+    if leaving.edited:
+        gone |= dict.fromkeys(_present(facts, DIGESTS))
+        if facts.coding and not leaving.packed:
+            gone["content-encoding"] = None
+    return Mutation(
+        set=tuple(joined.items()),
+        remove=tuple(name for name in gone if name not in joined),
+        clear_route_cache=clear_route_cache,
+    )
 
 
 _REPLIES: dict[BodyMode, type[Reply]] = {

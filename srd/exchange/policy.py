@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from srd.classify.api import WINDOWS, Classifier
 from srd.config import Document
 from srd.config.globals import EarlyDecision
+from srd.config.plugins import FastResponseConfig
+from srd.decide.decision import Decision
 from srd.decide.memo import Memo
 from srd.decide.router import Router
 from srd.signals.authz import RoleSignal
@@ -30,22 +32,17 @@ class Policy:
     generation: int = 0
     by_key: Mapping[str, Signal] = field(init=False, repr=False)
     windows: tuple[int, ...] = field(init=False)
-    has_immediate: bool = field(init=False)
+    answering: frozenset[str] = field(init=False, repr=False)  # decisions with a fast_response
+    blocks: bool = field(init=False)  # some decision answers the client itself
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "by_key", {f"{s.type}:{s.name}": s for s in self.signals.signals})
         put(self, "windows", _windows(self.early))
-        put(
-            self,
-            "has_immediate",
-            any(
-                plugin.type == "fast_response"
-                for decision in self.document.routing.decisions
-                for plugin in decision.plugins
-            ),
-        )
+        rules = self.document.routing.decisions
+        put(self, "answering", frozenset(r.name for r in rules if r.plugin(FastResponseConfig)))
+        put(self, "blocks", bool(self.answering))
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
         names = {name for s in roles for name in (s.user_header, s.groups_header)}
         put(self, "identity_headers", frozenset(names))
@@ -59,7 +56,11 @@ class Policy:
     def tail_insertion(self) -> bool:
         """True when mode T may be used: asked for, and no decision answers the client itself
         (after the header reply nothing may be refused)."""
-        return self.early.tail_insertion and not self.has_immediate
+        return self.early.tail_insertion and not self.blocks
+
+    def answers(self, decision: Decision) -> bool:
+        """True when this decision answers the client itself instead of asking a model."""
+        return decision.name in self.answering
 
     def heads_of(self, keys: frozenset[str]) -> frozenset[str]:
         """Classifier heads that the signals behind these leaf keys need."""

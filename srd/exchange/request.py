@@ -1,488 +1,497 @@
 """The request half of an exchange: holds the header reply until the decision, then lets flow.
 
 Rule 1: whether the upstream may see a byte is decided here and nowhere else.
-Rule 2: nothing here awaits, reads a clock or raises after the header reply.
+Rule 2: what was decided is committed once, with the edits that carry it out, and never changes.
+Rule 3: nothing here awaits, reads a clock or looks into bytes.
 
 How each body mode answers is in srd.exchange.modes; what the decision is, in
-srd.exchange.deliberation. This file owns the order of things and the one state variable.
+srd.exchange.deliberation; which event is legal when, in srd.exchange.table. Before the commit a
+fault of ours becomes the fallback, or a refusal where even that fails. After it every exception
+leaves this file, and the driver ends the stream where all can see it.
 """
 
 from __future__ import annotations
 
-import enum
 from dataclasses import replace
-
-from srd.body.body import Api, Body, BodyError
-from srd.body.inflate import InflateError, InflateLimit, Inflater
+from srd.body.body import Api, Body, Leaving
+from srd.body.inflate import Caps, InflateError, InflateLimit
 from srd.body.rewrite import NO_REWRITE
+from srd.body.scanner import BodyError
 from srd.decide.decision import Basis, Decision
 from srd.exchange.commands import (
     AskClassifier,
     Command,
     Decided,
     DropAsk,
+    Noted,
+    NoteKind,
     Refuse,
     StartTimer,
     StopTimers,
 )
 from srd.exchange.deliberation import Deliberation, Outcome
-from srd.exchange.errors import GatewayProtocolError
-from srd.exchange.events import BodyMode, Headers, Timer
-from srd.exchange.facts import RequestFacts, is_model_list, read_headers
-from srd.exchange.modes import Reply, reply_for
+from srd.exchange.errors import ExchangeBug, GatewayProtocolError
+from srd.exchange.events import (
+    BodyArrived,
+    BodyMode,
+    HeadersArrived,
+    Pressure,
+    RoomMade,
+    ScoresArrived,
+    ScoresFailed,
+    Timer,
+    TimerFired,
+    TrailersArrived,
+)
+from srd.exchange.facts import read_headers, wants_debug
+from srd.exchange.gate import Gate, admit
+from srd.exchange.passage import Committed, Passage
 from srd.exchange.policy import Policy
+from srd.exchange.states import Arrival, State
 from srd.plugins.errors import Immediate, refusal
-from srd.plugins.model_list import model_list
 from srd.plugins.plan import Plan, plan
 
-MAX_INFLATE_RATIO = 200
 
-
-class State(enum.Enum):
-    """Where the request is. Only `RequestHalf._become` changes it."""
-
-    WAITING = "waiting"  # nothing has arrived
-    HOLDING = "holding"  # ours, undecided: nothing of the body has left
-    TAIL = "tail"  # mode T: bytes leave, the decision waits for the end
-    FLOWING = "flowing"  # decided, or not ours: every byte leaves
-    DONE = "done"  # end of stream answered; later messages are ignored (Envoy #46237)
-    CLOSED = "closed"  # refused, or the peer is gone: nothing is answered any more
-
-
-_NEXT: dict[State, frozenset[State]] = {
-    State.WAITING: frozenset({State.HOLDING, State.FLOWING, State.DONE, State.CLOSED}),
-    State.HOLDING: frozenset({State.TAIL, State.FLOWING, State.DONE, State.CLOSED}),
-    State.TAIL: frozenset({State.FLOWING, State.DONE, State.CLOSED}),
-    State.FLOWING: frozenset({State.DONE, State.CLOSED}),
-    State.DONE: frozenset({State.DONE, State.CLOSED}),
-    State.CLOSED: frozenset({State.CLOSED}),
-}
-
-
-class RequestHalf:
-    """One request. Methods are events; each returns the commands it causes, in order."""
+class RequestHalf(Passage):
+    """One request from its headers to its end."""
 
     def __init__(self, policy: Policy, mode: BodyMode) -> None:
-        self._policy = policy
-        self._mode = mode
-        self._state = State.WAITING
-        self._reply: Reply = reply_for(mode)
-        self._body: Body | None = None
-        self._inflater: Inflater | None = None
+        super().__init__(policy, mode)
         self._deliberation: Deliberation | None = None
-        self._ask_id = 0
-        self._asked = False
-        self._eos = False  # the gateway said that the body ended; later messages are ignored
-        self._trailers_due = False  # the body was ended by trailers, which want an answer
-        self._trailers_follow = False  # BUFFERED: the one message came, trailers come after it
+        self._asked = 0  # the number of the ask that is out; negative or 0: none is
         self._budget_runs = False
-        self._rest: tuple[bytes, bool] | None = None  # of the message being read, with its end
-        self._wire_bytes = 0
-        self.facts = RequestFacts(headers={})
-        self._parked: Decision | None = None  # decided, but the model's name must pass first
-        self.decision: Decision | None = None
-        self.note = ""
+        self._gate = Gate.PASS
         self.refused = False
 
-    def __repr__(self) -> str:
-        return f"<RequestHalf {self._state.value} mode={self._mode.name} held={self.held}>"
-
     @property
-    def state(self) -> State:
-        return self._state
-
-    @property
-    def held(self) -> int:
-        """Bytes of this body that wait here; never more than max_held_bytes and one message."""
-        return 0 if self._body is None else self._body.held
+    def decision(self) -> Decision | None:
+        """What was decided, once it was."""
+        return None if self.committed is None else self.committed.decision
 
     @property
     def full(self) -> bool:
-        """True when reading on would hold more than the cap: the driver pauses reading."""
+        """True when reading on would hold more than the cap: the driver takes no body message."""
         cap = self._policy.early.max_held_bytes
-        return self._state is State.HOLDING and self._asked and self.held >= cap
+        return self.state is State.HOLDING and self._asked > 0 and self.held >= cap
 
     @property
     def owes(self) -> bool:
         """True when the whole body is here and its answer is not out."""
-        return self._eos and self._state in (State.HOLDING, State.TAIL)
+        undecided = self.state in (State.HOLDING, State.ANSWERING, State.TAIL)
+        return self.more or (undecided and self.arrival.told)
 
-    # -- events ----------------------------------------------------------------------------------
+    # -- headers ---------------------------------------------------------------------------------
 
-    def headers(self, headers: Headers, end: bool, now: float) -> list[Command]:
-        if self._state is State.HOLDING:
-            raise GatewayProtocolError("request_headers after request_headers or request_body")
-        if self._state is not State.WAITING:
-            return []
-        self.facts = facts = read_headers(headers)
-        if (immediate := self._refuse_early(end, now)) is not None:
-            return self._refuse(immediate)
-        if end or not self._can_route():
-            self._become(State.DONE if end else State.FLOWING)
-            return self._reply.headers_untouched(facts)
-        return [*self._hold(), *self._reply.headers_held(facts)]
+    def on_headers(self, event: HeadersArrived, now: float) -> list[Command]:
+        skip_allowed = self._router.skip_processing.enabled
+        self.facts = facts = read_headers(event.headers, skip_allowed=skip_allowed)
+        self.debug = wants_debug(facts, self._router.debug_header, event.source_address)
+        routes = self._reply.can_route
+        verdict = admit(facts, self._policy, end=event.end, mode_routes=routes, now=now)
+        if verdict.refusal is not None:
+            return self._refuse(verdict.refusal)
+        noted: list[Command] = []
+        if verdict.unread:
+            noted = self._note(NoteKind.UNREAD, verdict.unread)
+        if event.end or verdict.gate is Gate.PASS:
+            self._become(State.DONE if event.end else State.FLOWING)
+            return [*noted, *self._reply.pass_headers(facts)]
+        return [*self._hold(verdict.gate), *self._reply.hold_headers(facts)]
 
-    def body(self, data: bytes, end: bool, now: float) -> list[Command]:
-        if self._eos or self._state in (State.DONE, State.CLOSED):
-            return []
-        started: list[Command] = []
-        if self._state is State.WAITING:
-            self._body_came_first()
-            started = self._hold()
-        self._reply = self._reply.settle_mode(end)
-        self._reply.message()
-        self._eos = end
-        last = end or self._reply.whole_message
-        self._trailers_follow = self._reply.one_message and not end
-        if self._state is State.FLOWING:
-            return [*started, *self._flow(data, last)]
-        return [*started, *self._gather(data, last, now)]
-
-    def trailers(self, now: float) -> list[Command]:
-        if self._eos or self._state in (State.DONE, State.CLOSED):
-            return []
-        self._eos = self._trailers_due = True
-        if self._state is State.WAITING or self._trailers_follow:
-            return self._answer_trailers()
-        if self._state is State.FLOWING:
-            return self._flow(b"", True)
-        return self._gather(b"", True, now)
-
-    def _answer_trailers(self) -> list[Command]:
-        """Nothing of the body is owed any more, or (undecided) they wait behind it."""
-        if self._state in (State.HOLDING, State.TAIL):
-            return []
-        self._become(State.DONE)
-        return self._reply.trailers()
-
-    def scores(self, ask_id: int, now: float, answer: object) -> list[Command]:
-        """`answer` is Scores, or a str: the reason why there are none."""
-        if self._deliberation is None or ask_id != self._ask_id or not self._asked:
-            return []
-        self._asked = False
-        if isinstance(answer, str):
-            self._deliberation.failed(answer)
-        else:
-            self._deliberation.scores(answer)  # type: ignore[arg-type]
-        return self._consider(now)
-
-    def timer(self, timer: Timer, now: float) -> list[Command]:
-        if self._state not in (State.HOLDING, State.TAIL) or self._deliberation is None:
-            return []
-        if not self._reply.may_speak:
-            return []
-        if timer in (Timer.DEADLINE, Timer.IDLE):
-            if self._state is State.HOLDING and not self._deliberation.knows_something:
-                return self._refuse(refusal(408, "the request body did not arrive in time"))
-            self._deliberation.give_up(Basis.TIMEOUT)
-        elif timer is Timer.BUDGET:
-            if self._deliberation.needs_whole:
-                return []  # what only the end can tell is not given up for half a second
-            self._deliberation.give_up(Basis.BUDGET)
-        elif self._asked:
-            self._deliberation.failed("classifier_timeout")
-        return self._consider(now)
-
-    def pressure(self, now: float) -> list[Command]:
-        """The process holds too much: decide with what is known."""
-        if self._state is not State.HOLDING or self._deliberation is None or not self.held:
-            return []
-        if not self._reply.may_speak:
-            return []
-        self._deliberation.force(Basis.BUDGET)
-        return self._consider(now)
-
-    def close(self) -> list[Command]:
-        """The peer is gone: free everything."""
-        dropped: list[Command] = [DropAsk(self._ask_id)] if self._asked else []
-        self._asked = False
-        self._body = self._deliberation = self._inflater = None
-        self._become(State.CLOSED)
-        return dropped
-
-    # -- before the decision ---------------------------------------------------------------------
-
-    def _refuse_early(self, end: bool, now: float) -> Immediate | None:
-        facts, router = self.facts, self._policy.document.global_.router
-        streamed = router.streamed_body
-        if router.include_config_models_in_list and is_model_list(facts) and not facts.upgrade:
-            return model_list(self._policy.document, now=now)
-        if facts.api is None or facts.upgrade or self._skipped():
-            return None
-        if facts.method in {"GET", "PUT", "PATCH", "DELETE"}:
-            return refusal(405, f"method {facts.method} is not allowed here")
-        too_long = (
-            facts.content_length is not None and facts.content_length > streamed.max_bytes > 0
+    def _hold(self, gate: Gate) -> list[Command]:
+        limits, reply, facts = self._router.limits, self._reply, self.facts
+        self._become(State.HOLDING)
+        self._gate = gate
+        caps = Caps(max_bytes=limits.max_inflated_bytes, max_ratio=limits.max_inflate_ratio)
+        self._body = Body(facts.api or Api.CHAT, coding=facts.coding, caps=caps)
+        self._deliberation = Deliberation(
+            self._policy,
+            facts,
+            self._body,
+            whole=reply.whole_message and not self._policy.early.parity,
+            kept=reply.whole_message,
         )
-        if too_long and not end:
-            return refusal(413, f"the body is larger than {streamed.max_bytes} bytes")
-        return None
+        timers: list[Command] = []
+        if self._router.streamed_body.timeout_sec:
+            deadline = float(self._router.streamed_body.timeout_sec)
+            timers.append(StartTimer(Timer.DEADLINE, deadline))
+        return [*timers, *self._idle_timer()]
 
-    def _skipped(self) -> bool:
-        return self.facts.skip and self._policy.document.global_.router.skip_processing.enabled
+    def _idle_timer(self) -> list[Command]:
+        idle = self._router.limits.idle_timeout_sec
+        return [StartTimer(Timer.IDLE, float(idle))] if idle else []
 
-    def _can_route(self) -> bool:
-        if not self.facts.ours or self._skipped() or not self._reply.can_route:
-            return False
-        return not self.facts.compressed or self._reply.can_inflate
+    # -- the body --------------------------------------------------------------------------------
 
-    def _body_came_first(self) -> None:
-        """Header mode Skip: path and type are unknown, so a body that cannot be read is passed on
-        untouched instead of refused."""
+    def on_first_body(self, event: BodyArrived, now: float) -> list[Command]:
+        """Header mode Skip: path and type are unknown, so a body that cannot be read passes."""
         if self._mode is BodyMode.UNKNOWN:
             raise GatewayProtocolError("request_body came first and no mode was announced")
         self._reply.no_headers()
+        if not self._reply.can_route:
+            self._become(State.FLOWING)
+            return self.on_flowing_body(event, now)
+        return [*self._hold(Gate.ROUTE), *self.on_held_body(event, now)]
 
-    def _hold(self) -> list[Command]:
-        router = self._policy.document.global_.router
-        self._become(State.HOLDING)
-        api = self.facts.api
-        self._body = Body(api or Api.CHAT)
-        if self.facts.compressed:
-            self._inflater = Inflater(
-                self.facts.encoding,
-                max_output=self._policy.early.max_held_bytes,
-                max_ratio=MAX_INFLATE_RATIO,
-            )
-        self._deliberation = Deliberation(
-            self._policy, self.facts, self._body, whole=self._reply.whole_message
-        )
-        timers: list[Command] = []
-        if router.streamed_body.timeout_sec:
-            timers.append(StartTimer(Timer.DEADLINE, float(router.streamed_body.timeout_sec)))
-        if router.limits.idle_timeout_sec:
-            timers.append(StartTimer(Timer.IDLE, float(router.limits.idle_timeout_sec)))
-        return timers
+    def on_held_body(self, event: BodyArrived, now: float) -> list[Command]:
+        """A body message while undecided."""
+        complete = self.arrival.complete
+        taken = self._take_message(event)
+        if taken is None or complete:  # a second message only says that no trailers come
+            return taken or []
+        data, body = event.data, self._expect_body()
+        if self._reply.one_message and not self._reply.whole_message and not event.end:
+            return [*taken, *self._prefix(body, data, now)]
+        over = self._over_cap(body.received + len(data))
+        if over is not None:
+            return [*taken, *self._refuse(over)]
+        body.receive(data, end=self.arrival.complete)
+        if not body.received and self.arrival.complete:
+            return [*taken, *self._pass_by("")]  # empty: as where the headers said so
+        gathered = self._read_on(now)
+        if self.state is State.HOLDING and data and not self.arrival.complete:
+            gathered += self._idle_timer()
+        return [*taken, *gathered]
 
-    def _gather(self, data: bytes, end: bool, now: float) -> list[Command]:
-        """A body message while undecided (or in mode T)."""
-        self._wire_bytes += len(data)
-        if self._state is State.HOLDING and (over := self._over_cap()) is not None:
-            return self._refuse(over)
-        try:
-            return self._read(self._inflate(data, end), end, now)
-        except InflateLimit as limit:
-            return self._refuse(refusal(413, str(limit)))
-        except InflateError as bad:
-            return self._refuse(refusal(400, str(bad)))
-        except BodyError as bad:
-            return self._unreadable(bad, end)
+    def _over_cap(self, size: int) -> Immediate | None:
+        cap = self._router.streamed_body.max_bytes
+        return refusal(413, f"the body is larger than {cap} bytes") if 0 < cap < size else None
 
-    def _read(self, data: bytes, end: bool, now: float) -> list[Command]:
-        """Feed in pieces that end at the offsets where evidence is judged, and look at each: what
+    def _read_on(self, now: float) -> list[Command]:
+        """Read in steps that end at the offsets where evidence is judged, and look at each: what
         is decided there must not depend on what happened to come in the same message."""
-        body, deliberation = self._body, self._deliberation
-        assert body is not None
-        assert deliberation is not None
+        body, deliberation = self._expect_body(), self._expect_deliberation()
         commands: list[Command] = []
-        start, last = 0, False
-        while not last and self._state in (State.HOLDING, State.TAIL):
-            mark = deliberation.checkpoint()
-            stop = len(data) if mark is None else min(len(data), start + mark - body.bytes_read)
-            last = stop == len(data)
-            out = body.feed(data[start:stop], end=end and last)
-            if self._state is State.TAIL:  # these leave before whatever the look decides
-                commands += self._reply.release(out, end=False)
-            if body.bytes_read == mark:
+        while self.state in (State.HOLDING, State.ANSWERING):
+            mark = deliberation.checkpoint() if self.state is State.HOLDING else None
+            try:
+                body.read(mark)
+            except (BodyError, InflateError, InflateLimit) as bad:
+                return [*commands, *self._unreadable(bad, now)]
+            except Exception as fault:
+                return [*commands, *self._fall_back(fault, now)]
+            reached = mark is not None and body.bytes_read >= mark
+            if reached:
                 deliberation.at_checkpoint()
-            self._rest = None if last else (data[stop:], end)
             commands += self._consider(now)
-            start = stop
-        self._rest = None
-        if self._state is State.HOLDING:
-            commands += self._reply.gathered(end)
-            idle = self._policy.document.global_.router.limits.idle_timeout_sec
-            if data and not end and idle:
-                commands.append(StartTimer(Timer.IDLE, float(idle)))
+            if body.drained and not reached:
+                break
+        if self.state in (State.HOLDING, State.ANSWERING):
+            commands += self._withhold()
         return commands
 
-    def _take_rest(self, body: Body) -> bytes:
-        """The rest of the message in hand, fed behind a commit: from there nothing raises."""
-        rest, self._rest = self._rest, None
-        return b"" if rest is None else body.feed(rest[0], end=rest[1])
+    def _prefix(self, body: Body, data: bytes, now: float) -> list[Command]:
+        """BUFFERED_PARTIAL: this is all that is seen, and the rest passes the gateway by itself.
+        What cannot be routed by a prefix leaves untouched and unclaimed."""
+        self.arrival = Arrival.LAST_MESSAGE
+        ahead = Body(body.api)  # evidence is judged step by step; whether a name came, at once
+        ahead.receive(data)
+        if not self.facts.coding:
+            try:
+                ahead.read()
+            except BodyError as bad:
+                return self._unreadable(bad, now)
+        body.receive(data, end=ahead.closed)
+        if ahead.closed:  # it was whole, and trailers follow
+            return self._read_on(now)
+        if ahead.model is None:
+            return self._unroutable()
+        commands = self._read_on(now)
+        if self.state is State.HOLDING:
+            self._expect_deliberation().force(Basis.BUDGET)
+            commands += self._consider(now)
+        return commands
 
-    def _over_cap(self) -> Immediate | None:
-        cap = self._policy.document.global_.router.streamed_body.max_bytes
-        if cap and self._wire_bytes > cap:
-            return refusal(413, f"the body is larger than {cap} bytes")
-        return None
+    def _unroutable(self) -> list[Command]:
+        if self._policy.blocks:
+            return self._refuse(refusal(413, "only a part of the body came, and a rule may block"))
+        noted = self._note(NoteKind.PARTIAL_UNROUTABLE)
+        return [*noted, *self._pass_by("")]
 
-    def _inflate(self, data: bytes, end: bool) -> bytes:
-        if self._inflater is None:
-            return data
-        out = self._inflater.feed(data)
-        return out + self._inflater.finish() if end else out
+    def on_tail_body(self, event: BodyArrived, now: float) -> list[Command]:
+        """Mode T: what may leave leaves, whatever the look decides."""
+        taken = self._take_message(event)
+        if taken is None:
+            return []
+        body = self._expect_body()
+        out = body.flow(event.data, end=self.arrival.complete)
+        released = self._reply.release(out, end=False)
+        return [*taken, *released, *self._consider(now)]
 
-    def _unreadable(self, bad: BodyError, end: bool) -> list[Command]:
-        """The client's JSON is broken: refused while nothing has left, passed on otherwise."""
-        if self._state is State.HOLDING and self.facts.api is not None and self._reply.can_refuse:
-            return self._refuse(
-                refusal(400, f"malformed JSON body: {bad.problem} at byte {bad.offset}")
-            )
-        self.note = "unreadable"
-        return self._let_pass(end)
+    # -- trailers and the end ---------------------------------------------------------------------
 
-    def _let_pass(self, end: bool) -> list[Command]:
-        assert self._body is not None
-        held = self._body.passthrough() + self._take_rest(self._body)
-        self._become(State.FLOWING)
-        return [StopTimers(), *self._reply.unrouted(self.facts), *self._emit(held, end)]
+    def on_held_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
+        """They end the body, or come behind one that is complete; their answer comes last."""
+        if self.arrival.told:
+            return []
+        complete, self.arrival = self.arrival.complete, Arrival.TRAILERS
+        if complete:
+            return []
+        body = self._expect_body()
+        body.receive(b"", end=True)
+        return self._pass_by("") if not body.received else self._read_on(now)
+
+    def on_tail_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
+        if self.arrival.told:
+            return []
+        self.arrival = Arrival.TRAILERS
+        body = self._expect_body()
+        released = self._reply.release(body.flow(b"", end=True), end=False)
+        return [*released, *self._consider(now)]
+
+    def give_up(self, fault: Exception) -> list[Command]:
+        """A fault of ours with nothing decided and nothing gone: a refusal, seen by all."""
+        noted = Noted(NoteKind.FAULT, type(fault).__name__, fault)
+        dropped = self._drop_ask()
+        self._forget()
+        self.refused, self.state = True, State.CLOSED
+        return [noted, *dropped, StopTimers(), Refuse(refusal(500, "internal error"))]
+
+    def abandon(self) -> list[Command]:
+        """Nobody waits for this request any more."""
+        dropped = self._drop_ask()
+        self._forget()
+        self.state = State.CLOSED
+        return dropped
+
+    # -- answers, timers, pressure ----------------------------------------------------------------
+
+    def on_scores(self, event: ScoresArrived | ScoresFailed, now: float) -> list[Command]:
+        if event.ask_id != self._asked:
+            return []
+        self._asked = -self._asked
+        deliberation = self._expect_deliberation()
+        if isinstance(event, ScoresFailed):
+            deliberation.failed(event.reason)
+        else:
+            deliberation.scores(event.scores)
+        return self._consider(now)
+
+    def on_timer(self, event: TimerFired, now: float) -> list[Command]:
+        """Before the decision: wait no longer."""
+        deliberation = self._expect_deliberation()
+        if not self._reply.may_speak:
+            return []
+        if event.timer in (Timer.DEADLINE, Timer.IDLE):
+            if self.state is State.HOLDING and not deliberation.knows_something:
+                return self._refuse(refusal(408, "the request body did not arrive in time"))
+            deliberation.give_up(Basis.TIMEOUT)
+        elif event.timer is Timer.MESSAGE:
+            deliberation.give_up(Basis.TIMEOUT)
+        elif event.timer is Timer.BUDGET:
+            if deliberation.needs_whole:
+                return []  # what only the end can tell is not given up for half a second
+            deliberation.give_up(Basis.BUDGET)
+        elif self._asked > 0:
+            deliberation.failed("classifier_timeout")
+        return self._consider(now)
+
+    def on_answer_timer(self, event: TimerFired, now: float) -> list[Command]:
+        """The answer is ours, and the body has not said how it wants it: not as a stream."""
+        if event.timer not in (Timer.DEADLINE, Timer.IDLE, Timer.MESSAGE):
+            return []
+        return self._guarded_settle(self._expect_deliberation(), now, waited=True)
+
+    def on_pressure(self, event: Pressure, now: float) -> list[Command]:
+        """The process holds too much: decide with what is known."""
+        if not self.held or not self._reply.may_speak:
+            return []
+        self._expect_deliberation().force(Basis.PRESSURE)
+        return self._consider(now)
+
+    # -- from evidence to an outcome --------------------------------------------------------------
 
     def _consider(self, now: float) -> list[Command]:
         """Look at the evidence; act on the outcome, or ask what must be asked."""
-        body, deliberation = self._body, self._deliberation
-        if self._state not in (State.HOLDING, State.TAIL) or body is None or deliberation is None:
-            return []
+        deliberation = self._expect_deliberation()
         try:
-            outcome = self._parked_outcome() if self._parked else deliberation.look(now)
-            if outcome is None and self._reply.must_decide(body.ended):
-                deliberation.force(Basis.BUDGET)
-                outcome = deliberation.look(now)
-        except Exception as bug:
-            outcome = self._after_bug(bug)
+            outcome = deliberation.look(now) if self._gate is Gate.ROUTE else self._named_only()
+        except Exception as fault:
+            return self._fall_back(fault, now)
         if outcome is not None:
-            return self._settle(outcome, now)
-        if deliberation.ask is not None and not self._asked:
-            self._ask_id, self._asked = self._ask_id + 1, True
-            limits = self._policy.document.global_.router.limits
-            waiting = StartTimer(Timer.CLASSIFY, limits.classify_timeout_ms / 1000)
-            return [AskClassifier(self._ask_id, deliberation.ask), waiting]
-        if deliberation.wants_tail and self._state is State.HOLDING and self._reply.can_tail:
+            return self._guarded_settle(deliberation, now, outcome=outcome)
+        if self._gate is Gate.NAMED:
+            body = self._expect_body()
+            known = body.model is not None or body.ended or body.closed
+            passes = known or body.bytes_read >= self._policy.early.name_bytes
+            return self._pass_by("") if passes else []
+        if deliberation.ask is not None and self._asked <= 0:
+            self._asked = 1 - self._asked
+            waiting = StartTimer(Timer.CLASSIFY, self._router.limits.classify_timeout_ms / 1000)
+            return [AskClassifier(self._asked, deliberation.ask), waiting]
+        can_tail = self._reply.can_tail and not self.facts.coding
+        if deliberation.wants_tail and self.state is State.HOLDING and can_tail:
             return self._enter_tail()
         if deliberation.early and not self._budget_runs:
             self._budget_runs = True
             return [StartTimer(Timer.BUDGET, self._policy.early.budget_ms / 1000)]
         return []
 
-    def _after_bug(self, bug: Exception) -> Outcome:
-        seen = self._body.model if self._body else None
-        self.note = f"bug: {type(bug).__name__}"
-        return self._policy.router.fallback(
-            "internal", requested_model=seen.value if seen else None
-        )
+    def _named_only(self) -> Outcome | None:
+        """A path that is not routed, but whose body names a model: a routed name is refused."""
+        seen = self._expect_body().model
+        if seen is None or not seen.value or not self._policy.router.is_auto(seen.value):
+            return None
+        bare = self.facts.path.split("?", 1)[0]
+        return refusal(400, f'"{seen.value[:200]}" is not routed on {bare[:200]}: name a model')
 
-    # -- the decision ----------------------------------------------------------------------------
+    def _unreadable(self, bad: Exception, now: float) -> list[Command]:
+        """The client's body is broken: refused while nothing has left, passed on otherwise."""
+        if self.state is State.ANSWERING:
+            return self._guarded_settle(self._expect_deliberation(), now, waited=True)
+        if self.facts.api is None or self._gate is Gate.NAMED:
+            return self._pass_by("unreadable")
+        if isinstance(bad, InflateLimit):
+            return self._refuse(refusal(413, str(bad)))
+        if isinstance(bad, BodyError):
+            problem = f"malformed JSON body: {bad.problem} at byte {bad.offset}"
+            return self._refuse(refusal(400, problem))
+        return self._refuse(refusal(400, str(bad)))
 
-    def _settle(self, outcome: Outcome, now: float) -> list[Command]:
-        if isinstance(outcome, Immediate):
-            if self._state is State.TAIL or not self._reply.can_refuse:
-                assert self._body is not None
-                return self._let_pass(self._body.ended)
-            return self._refuse(outcome)
+    # -- the commit -------------------------------------------------------------------------------
+
+    def _guarded_settle(
+        self,
+        deliberation: Deliberation,
+        now: float,
+        *,
+        outcome: Outcome | None = None,
+        waited: bool = False,
+    ) -> list[Command]:
+        """Settle an outcome; a fault on the way is a fallback, never swallowed."""
         try:
-            what = plan(
-                outcome,
-                self._policy.document,
-                requested_model=outcome.requested_model,
-                params=self._body.params if self._body else {},
-                api=self.facts.api,
-                now=now,
-                accepts_sse=self.facts.accepts_sse,
-            )
-            if what.system_prompt_injected:
-                outcome = replace(outcome, system_prompt_injected=True)
-        except Exception as bug:
-            self.note = f"bug: {type(bug).__name__}"
-            what = Plan(rewrite=NO_REWRITE)
-        if self._must_wait_for_model(what):
-            self._parked = outcome
-            return []
-        return self._carry_out(outcome, what)
+            found = outcome if outcome is not None else deliberation.look(now)
+            if found is None:
+                raise ExchangeBug("an answer was promised and is not there any more")
+            return self._settle(found, now, waited=waited)
+        except Exception as fault:
+            return self._fall_back(fault, now)
 
-    def _must_wait_for_model(self, what: Plan) -> bool:
-        """An explicit name behind the prompt means hands off. Until it is known, nothing leaves
-        that a system prompt was put into; other edits can still be left out when it comes."""
-        body, deliberation = self._body, self._deliberation
-        if self._policy.early.assume_auto or what.rewrite.system_prompt is None:
-            return False
-        if body is None or body.model is not None or body.ended or deliberation is None:
-            return False
-        return self._state is State.HOLDING and not deliberation.forced
+    def _fall_back(self, fault: Exception, now: float) -> list[Command]:
+        """The default model, or a refusal where not even that can be carried out."""
+        noted: list[Command] = [Noted(NoteKind.FAULT, type(fault).__name__, fault)]
+        try:
+            fallback = self._expect_deliberation().fallback("internal")
+            return [*noted, *self._settle(fallback, now)]
+        except Exception as second:
+            if self.state not in (State.HOLDING, State.ANSWERING):
+                raise
+            noted.append(Noted(NoteKind.FAULT, type(second).__name__, second))
+            return [*noted, *self._refuse(refusal(500, "internal error"))]
 
-    def _parked_outcome(self) -> Outcome | None:
-        """The decision that waits for the model's name, once that is known or nobody waits."""
-        body, deliberation = self._body, self._deliberation
-        assert body is not None
-        assert deliberation is not None
-        if (explicit := deliberation.explicit()) is not None:
-            return explicit
-        known = body.model is not None or body.ended or deliberation.forced
-        return self._parked if known else None
+    def _settle(self, outcome: Outcome, now: float, *, waited: bool = False) -> list[Command]:
+        body = self._expect_body()
+        if isinstance(outcome, Immediate):
+            if self.state is not State.TAIL:
+                return self._refuse(outcome)
+            outcome = self._expect_deliberation().fallback("late_refusal")
+        stream = body.params.get("stream")
+        if self._policy.answers(outcome) and self.state is not State.TAIL:
+            known = "stream" in body.params or body.ended or body.closed or waited
+            if not known:
+                return self._await_stream(body)
+        what = plan(
+            outcome,
+            self._policy.document,
+            params=body.params if outcome.basis is Basis.COMPLETE else body.leading_params,
+            api=self.facts.api,
+            now=now,
+            stream=stream if isinstance(stream, bool) else None,
+        )
+        if what.immediate is not None:
+            return self._answer(outcome, what)
+        return self._commit(what.stamped(outcome), what)
 
-    def _carry_out(self, decision: Decision, what: Plan) -> list[Command]:
-        body, dropped = self._body, [DropAsk(self._ask_id)] if self._asked else []
-        assert body is not None
-        self._asked = False
-        if what.immediate is not None and self._state is State.HOLDING and self._reply.can_refuse:
-            self.decision = decision
-            return [*dropped, Decided(decision), *self._refuse(what.immediate)]
-        tail = self._state is State.TAIL
+    def _await_stream(self, body: Body) -> list[Command]:
+        """Nothing will be forwarded, so nothing is held: the body is read for one member more."""
+        if self.state is not State.ANSWERING:
+            self._become(State.ANSWERING)
+            body.discard()
+        return []
+
+    def _answer(self, decision: Decision, what: Plan) -> list[Command]:
+        if what.immediate is None:
+            raise ExchangeBug("an answer without a response")
+        self.committed = Committed(decision=decision, plan=what, leaving=Leaving())
+        return [Decided(decision), *self._refuse(what.immediate)]
+
+    def _commit(self, decision: Decision, what: Plan) -> list[Command]:
+        """From here on everything that leaves is what was decided. Every statement that may fail
+        comes before the first that changes anything."""
+        body, tail = self._expect_body(), self.state is State.TAIL
         if tail:
-            out = body.settle_tail(what.rewrite)
-        elif what.rewrite == NO_REWRITE:
-            out = body.passthrough()
+            leaving = Leaving(data=body.settle_tail(what.rewrite), edited=True)
         else:
-            out = body.commit(what.rewrite)
-        out += self._take_rest(body)
-        partial = self._reply.must_decide(body.ended)
-        if partial:  # the rest passes the gateway by itself: what splices still hold leaves now
-            out += body.feed(b"", end=True)
-        self.decision = decision
-        self._become(State.FLOWING)
-        commands: list[Command] = [*dropped, StopTimers(), Decided(decision)]
+            plain = self._router.compressed == "inflate" or self._reply.always_plain
+            leaving = body.commit(what.rewrite, plain=plain)
+        if not self._reply.in_pieces:
+            leaving = self._gathered(body, leaving)
+        if self.arrival is not Arrival.OPEN and not body.ended and self._reply.one_message:
+            leaving = replace(leaving, data=leaving.data + body.cut())
+        headers: list[Command] = []
         if not tail:
-            commands += self._reply.decided(
-                self.facts,
-                what,
-                clear_route_cache=self._policy.document.global_.router.clear_route_cache,
-                length_delta=0 if what.rewrite == NO_REWRITE else body.length_delta,
-                length=len(out) if body.ended else None,
-            )
-        unchanged = what.rewrite == NO_REWRITE and self._inflater is None
-        if partial:
-            self._body = None
-            commands += self._reply.release(out, end=False, unchanged=unchanged)
-            return [*commands, *self._answer_trailers()] if self._trailers_due else commands
-        return [*commands, *self._emit(out, body.ended, unchanged=unchanged)]
+            clear = self._router.clear_route_cache
+            headers = self._reply.commit(self.facts, what, leaving, clear_route_cache=clear)
+        carried = [Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out]
+        self._become(State.FLOWING)
+        self.committed = Committed(decision=decision, plan=what, leaving=leaving)
+        return [
+            *self._drop_ask(),
+            StopTimers(),
+            Decided(decision),
+            *carried,
+            *headers,
+            *self._leave(leaving.data),
+        ]
+
+    def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
+        """One answer must carry all of it."""
+        parts = [leaving.data]
+        while body.more:
+            parts.append(body.flow(b"", end=self.arrival.complete))
+        if len(parts) == 1:
+            return leaving
+        return replace(leaving, data=b"".join(parts), final=self.arrival.complete)
 
     def _enter_tail(self) -> list[Command]:
-        assert self._body is not None
-        out = self._body.commit_tail(self._policy.router.tail_rewrite())
+        body = self._expect_body()
+        out = body.commit_tail(self._policy.router.tail_rewrite())
         self._become(State.TAIL)
-        commands = self._reply.headers_for_tail(self.facts)
+        commands = self._reply.tail_headers(self.facts)
         return [*commands, *self._reply.release(out, end=False)]
 
-    # -- after the decision ----------------------------------------------------------------------
+    # -- without a decision -----------------------------------------------------------------------
 
-    def _flow(self, data: bytes, end: bool) -> list[Command]:
-        """Nothing in here may fail: Body.feed never raises once committed."""
-        self._wire_bytes += len(data)
-        if self._body is None:
-            return self._emit(data, end, unchanged=True)
-        return self._emit(self._body.feed(data, end=end), end, arrived=data)
-
-    def _emit(
-        self, out: bytes, end: bool, *, unchanged: bool = False, arrived: bytes | None = None
-    ) -> list[Command]:
-        same = unchanged or (arrived is not None and out == arrived)
-        trailers = self._trailers_due or self._trailers_follow
-        commands = self._reply.release(out, end=end and not trailers, unchanged=same)
-        if not end:
-            return commands
-        self._body = None
-        if self._trailers_follow and not self._trailers_due:
-            return commands
-        self._become(State.DONE)
-        return [*commands, *self._reply.trailers()] if self._trailers_due else commands
+    def _pass_by(self, why: str) -> list[Command]:
+        """It is not routed after all: as it came, and unclaimed."""
+        body = self._expect_body()
+        noted = self._note(NoteKind.UNREAD, why) if why else []
+        if self._reply.always_plain and self.facts.coding and body.received:
+            out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
+        else:
+            out = body.passthrough()
+        self._become(State.FLOWING)
+        headers = self._reply.pass_headers(self.facts)
+        return [*self._drop_ask(), *noted, StopTimers(), *headers, *self._leave(out)]
 
     def _refuse(self, immediate: Immediate) -> list[Command]:
-        dropped: list[Command] = [DropAsk(self._ask_id)] if self._asked else []
-        self._asked = False
-        self._body = self._deliberation = None
+        dropped = self._drop_ask()
+        self._forget()
         self.refused = True
         self._become(State.CLOSED)
         return [*dropped, StopTimers(), Refuse(immediate)]
 
-    def _become(self, state: State) -> None:
-        assert state in _NEXT[self._state], f"{self._state} -> {state}"
-        self._state = state
+    def _drop_ask(self) -> list[Command]:
+        if self._asked <= 0:
+            return []
+        asked, self._asked = self._asked, -self._asked
+        return [DropAsk(asked)]
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._deliberation = None
+
+    def _expect_deliberation(self) -> Deliberation:
+        if self._deliberation is None:
+            raise ExchangeBug(f"nothing to deliberate in {self.state}")
+        return self._deliberation

@@ -1,0 +1,65 @@
+"""What request headers alone settle: refused, passed by, read for a name only, or routed.
+
+Why this file exists: whether a body is ours is one question with one answer, asked before a byte of
+it has come. It must not know body modes (`mode_routes` says what matters) nor bodies.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from srd.exchange.facts import UNSUPPORTED, RequestFacts, is_model_list, too_many_headers
+from srd.exchange.paths import Kind
+from srd.exchange.policy import Policy
+from srd.plugins.errors import Immediate, refusal
+from srd.plugins.model_list import model_list
+
+
+class Gate(enum.Enum):
+    """How far a request comes in."""
+
+    PASS = "pass"  # untouched
+    NAMED = "named"  # its body is read for a model's name, and passes or is refused
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """`refusal` answers at once; `unread` is why a body on one of our paths is not read."""
+
+    gate: Gate = Gate.PASS
+    refusal: Immediate | None = None
+    unread: str = ""
+
+
+def admit(
+    facts: RequestFacts, policy: Policy, *, end: bool, mode_routes: bool, now: float
+) -> Admission:
+    """The verdict of the headers. `end`: no body comes; `now` is Unix time."""
+    router = policy.document.global_.router
+    if router.include_config_models_in_list and is_model_list(facts) and not facts.tunnel:
+        return Admission(refusal=model_list(policy.document, now=now))
+    if too_many_headers(facts):
+        return Admission(refusal=refusal(431, "too many headers that only the router may set"))
+    if facts.route.kind is Kind.PASS or facts.method != "POST":
+        return Admission()
+    if (refused := _refused(facts, policy, end=end)) is not None:
+        return Admission(refusal=refused)
+    if end:
+        return Admission()
+    if facts.unread or not mode_routes:
+        return Admission(unread=facts.unread or "mode")
+    return Admission(gate=Gate.NAMED if facts.named else Gate.ROUTE)
+
+
+def _refused(facts: RequestFacts, policy: Policy, *, end: bool) -> Immediate | None:
+    most = policy.document.global_.router.streamed_body.max_bytes
+    if facts.content_length is not None and facts.content_length > most > 0 and not end:
+        return refusal(413, f"the body is larger than {most} bytes")
+    ours = facts.route.kind is Kind.ROUTED
+    if ours and facts.unread in UNSUPPORTED and policy.blocks and not end:
+        return refusal(415, f"a body that cannot be read ({facts.unread}) is refused: a rule blocks")
+    if (name := facts.contradiction(policy.identity_headers)) is not None:
+        return refusal(400, f"the header {name} says two different things")
+    return None

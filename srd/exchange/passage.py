@@ -1,0 +1,181 @@
+"""The way of a request's bytes out: which messages came, what leaves in answer, how it ends.
+
+Why this file exists: a request that is committed and one that is not ours flow alike, and the end of
+a body must be said once, last, and in the mode's own way. It must not know how a decision is made;
+what is edited was settled before (srd.exchange.request).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from srd.body.body import Body, Leaving
+from srd.decide.decision import Decision
+from srd.exchange.commands import Command, Noted, NoteKind, StartTimer
+from srd.exchange.errors import ExchangeBug
+from srd.exchange.events import BodyArrived, BodyMode, RoomMade, Timer, TimerFired, TrailersArrived
+from srd.exchange.facts import RequestFacts
+from srd.exchange.modes import Reply, reply_for
+from srd.exchange.policy import Policy
+from srd.exchange.states import Arrival, State
+from srd.plugins.plan import Plan
+
+if TYPE_CHECKING:
+    from srd.exchange.table import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What was decided and what carries it out: everything that is told is a rendering of this."""
+
+    decision: Decision
+    plan: Plan
+    leaving: Leaving
+
+
+class Passage:
+    """A request whose bytes flow. Methods named `on_...` are the table's handlers."""
+
+    half = "request"
+
+    def __init__(self, policy: Policy, mode: BodyMode) -> None:
+        self._policy = policy
+        self._router = policy.document.global_.router
+        self._mode = mode
+        self._reply: Reply = reply_for(mode)
+        self._body: Body | None = None
+        self._told: set[NoteKind] = set()
+        self.row: Row | None = None
+        self.state = State.WAITING
+        self.arrival = Arrival.OPEN
+        self.facts = RequestFacts(headers={})
+        self.committed: Committed | None = None
+
+    def __repr__(self) -> str:
+        name, mode = type(self).__name__, self._mode.name
+        return f"<{name} {self.state.value} mode={mode} held={self.held}>"
+
+    @property
+    def held(self) -> int:
+        """Bytes of this body that wait here."""
+        return 0 if self._body is None else self._body.held
+
+    @property
+    def more(self) -> bool:
+        """True when bytes that came packed can still leave without another message."""
+        return self.state is State.FLOWING and self._body is not None and self._body.more
+
+    # -- handlers ----------------------------------------------------------------------------------
+
+    def on_first_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
+        self.arrival = Arrival.TRAILERS
+        self._become(State.DONE)
+        return self._reply.trailers()
+
+    def on_flowing_body(self, event: BodyArrived, now: float) -> list[Command]:
+        """A body message after the commit, or of a request that is not ours."""
+        taken = self._take_message(event)
+        if taken is None:
+            return []
+        data = event.data
+        out = data if self._body is None else self._body.flow(data, end=self.arrival.complete)
+        return [*taken, *self._leave(out, same=out is data)]
+
+    def on_flowing_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
+        if self.arrival.told:
+            return []
+        complete, self.arrival = self.arrival.complete, Arrival.TRAILERS
+        ends = self._body is not None and not complete
+        return self._leave(self._expect_body().flow(b"", end=True) if ends else b"")
+
+    def on_room(self, event: RoomMade, now: float) -> list[Command]:
+        """More of what came packed may leave."""
+        body = self._body
+        if body is None or not body.more:
+            return []
+        return self._leave(body.flow(b"", end=self.arrival.complete))
+
+    def on_flowing_timer(self, event: TimerFired, now: float) -> list[Command]:
+        """STREAMED: the newest message must be answered, and nothing may stay behind it."""
+        body = self._body
+        if event.timer is not Timer.MESSAGE or body is None or not self._reply.withholds:
+            return []
+        return self._reply.release(body.let_go(), end=False)
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def _take_message(self, event: BodyArrived) -> list[Command] | None:
+        """Account for a message; None when the body has ended (Envoy may say so twice, #46237)."""
+        if self.arrival.told:
+            return None
+        self._reply = self._reply.settle_mode(event.end)
+        commands = self._reply.message()
+        if event.end:
+            self.arrival = Arrival.ENDED
+        elif self._reply.whole_message:
+            self.arrival = Arrival.LAST_MESSAGE
+        return commands
+
+    def _leave(self, out: bytes, *, same: bool = False) -> list[Command]:
+        """Bytes leave, and with the last of them the end, once. `same`: they are the message."""
+        body = self._body
+        more = body is not None and body.more
+        ended = self.arrival.complete and not more
+        trailers = self.arrival in (Arrival.TRAILERS, Arrival.LAST_MESSAGE)
+        held = 0 if body is None or ended else body.held
+        commands = self._reply.release(out, end=ended, trailers=trailers, held=held, same=same)
+        commands += self._told_by(body, ended=ended)
+        if not ended:
+            return [*commands, *self._withhold()]
+        self._forget()
+        if self.arrival is Arrival.LAST_MESSAGE:
+            return commands
+        self._become(State.DONE)
+        return [*commands, *self._reply.trailers()] if trailers else commands
+
+    def _forget(self) -> None:
+        """The body has left, or will not."""
+        self._body = None
+
+    def _withhold(self) -> list[Command]:
+        """Nothing leaves yet; where the gateway's clock runs meanwhile, so does ours."""
+        if not self._reply.withholds or self.arrival.told:
+            return []
+        return [StartTimer(Timer.MESSAGE, self._router.message_timeout_ms / 1000)]
+
+    def _told_by(self, body: Body | None, *, ended: bool) -> list[Command]:
+        """What the edits met that a reader of the record must know."""
+        if body is None or self.committed is None:
+            return []
+        notes, commands = body.notes, []
+        if notes.late_model is not None and not self._is_auto(notes.late_model):
+            commands += self._note(NoteKind.LATE_MODEL_NAME, notes.late_model[:200])
+        if notes.duplicates:
+            commands += self._note(NoteKind.DUPLICATE_KEY, ",".join(notes.duplicates))
+        if ended and notes.system_prompt_missed:
+            commands += self._note(NoteKind.SYSTEM_PROMPT_MISSED)
+        return commands
+
+    def _is_auto(self, name: str) -> bool:
+        return not name or self._policy.router.is_auto(name)
+
+    def _note(self, kind: NoteKind, detail: str = "") -> list[Command]:
+        """Once for each kind."""
+        if kind in self._told:
+            return []
+        self._told.add(kind)
+        return [Noted(kind, detail)]
+
+    # -- invariants --------------------------------------------------------------------------------
+
+    def _become(self, state: State) -> None:
+        """The table says where the event at hand may lead."""
+        if self.row is None or state not in self.row.to:
+            raise ExchangeBug(f"{self.state} -> {state} by {self.row}")
+        self.state = state
+
+    def _expect_body(self) -> Body:
+        if self._body is None:
+            raise ExchangeBug(f"no body in {self.state}")
+        return self._body

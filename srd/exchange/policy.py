@@ -32,6 +32,7 @@ class Policy:
     windows: tuple[int, ...] = field(init=False)
     has_immediate: bool = field(init=False)
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
+    user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -47,8 +48,9 @@ class Policy:
             ),
         )
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
-        names = {name for s in roles for name in (s.user_header, s.groups_header)}
-        put(self, "identity_headers", frozenset(names))
+        users = frozenset(s.user_header for s in roles)
+        put(self, "identity_headers", users | {s.groups_header for s in roles})
+        put(self, "user_headers", users)
 
     @property
     def early(self) -> EarlyDecision:

@@ -332,7 +332,8 @@ class Gateway:
             assert value, f"{name}: an empty value cannot be set"
             assert not name.startswith((":", "x-envoy-"))
             assert name not in ("host", "transfer-encoding")
-        assert len(reply.set_headers) + len(reply.remove_headers) <= 100
+        if self.dialect == "envoy":
+            assert len(reply.set_headers) + len(reply.remove_headers) <= 100
         if reply.kind == "immediate":
             self._refuse(reply)
         elif reply.kind == "request_headers":

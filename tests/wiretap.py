@@ -26,7 +26,7 @@ OK = (
 
 @dataclass
 class Seen:
-    """One request as it came. `rest` is what followed a finished body on the connection."""
+    """One request as it came; lines of one header are joined by ", "."""
 
     line: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -163,7 +163,8 @@ def _head(connection: socket.socket) -> tuple[str, dict[str, str]]:
     first, headers = _line(connection), {}
     while line := _line(connection):
         name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
+        before = headers.get(name.lower())
+        headers[name.lower()] = value.strip() if before is None else f"{before}, {value.strip()}"
     return first, headers
 
 

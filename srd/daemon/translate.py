@@ -22,15 +22,20 @@ from srd.exchange.events import (
     BodyArrived,
     BodyMode,
     Event,
+    Headers,
     HeadersArrived,
     Opened,
     TrailersArrived,
 )
+from srd.plugins.plan import SELECTED_MODEL
 from srd.wire import codec
 from srd.wire.messages import BodyMode as WireBodyMode
 from srd.wire.messages import HeaderMode, ModeOverride, Phase, Request
 
 log = logging.getLogger("srd.stream")
+
+_ATTRIBUTES = "envoy.filters.http.ext_proc"  # both gateways' name for what they were told to send
+_SOURCE_ADDRESS = "source.address"
 
 
 def opening(request: Request) -> Opened:
@@ -60,7 +65,9 @@ def event_of(request: Request) -> Event | None:
         case Phase.RESPONSE_BODY:
             return BodyArrived("response", request.body, request.end_of_stream)
         case Phase.REQUEST_HEADERS:
-            return HeadersArrived("request", request.headers, request.end_of_stream)
+            return HeadersArrived(
+                "request", request.headers, request.end_of_stream, _source_address(request)
+            )
         case Phase.RESPONSE_HEADERS:
             return HeadersArrived("response", request.headers, request.end_of_stream)
         case Phase.REQUEST_TRAILERS:
@@ -70,9 +77,15 @@ def event_of(request: Request) -> Event | None:
     return None
 
 
-def encode(command: Command, extra_headers: tuple[tuple[str, bytes], ...] = ()) -> bytes | None:
-    """The reply's bytes; None for a command that is not a reply. Never raises: a header that HTTP
-    does not allow costs the mutation, not the request."""
+def _source_address(request: Request) -> str:
+    """What the gateway was configured to tell (`request_attributes`), or nothing."""
+    found = (request.attributes or {}).get(_ATTRIBUTES, {}).get(_SOURCE_ADDRESS)
+    return found if isinstance(found, str) else ""
+
+
+def encode(command: Command, extra_headers: Headers = ()) -> bytes | None:
+    """The reply's bytes; None for a command that is not a reply. A header whose name HTTP does not
+    allow is left out, and no other with it."""
     match command:
         case ReplyChunk(direction, data, end):
             return codec.encode_streamed_body(direction, data, end)
@@ -89,39 +102,51 @@ def encode(command: Command, extra_headers: tuple[tuple[str, bytes], ...] = ()) 
     return None
 
 
-def _headers(command: ReplyHeaders, extra: tuple[tuple[str, bytes], ...]) -> bytes:
+def _headers(command: ReplyHeaders, extra: Headers) -> bytes:
     wanted = command.mode_override
-    override = None if wanted is None else _override(wanted)
-    try:
-        return codec.encode_headers_reply(
-            command.direction,
-            set_headers=(*command.set_headers, *extra),
-            remove_headers=command.remove_headers,
-            clear_route_cache=command.clear_route_cache,
-            mode_override=override,
-        )
-    except ValueError as bad:
-        log.warning("header mutation dropped: %s", bad)
-        return codec.encode_headers_reply(command.direction, mode_override=override)
+    set_headers, remove_headers = _mutation((*command.set_headers, *extra), command.remove_headers)
+    return codec.encode_headers_reply(
+        command.direction,
+        set_headers=set_headers,
+        remove_headers=remove_headers,
+        clear_route_cache=command.clear_route_cache,
+        mode_override=None if wanted is None else _override(wanted),
+    )
 
 
 def _body(command: ReplyBody) -> bytes:
-    body, clear = command.body or None, command.body == b""
-    try:
-        return codec.encode_body_reply(
-            command.direction,
-            body=body,
-            clear=clear,
-            set_headers=command.set_headers,
-            remove_headers=command.remove_headers,
-            clear_route_cache=command.clear_route_cache,
-        )
-    except ValueError as bad:
-        log.warning("header mutation dropped: %s", bad)
-        length = tuple(h for h in command.set_headers if h[0] == "content-length")
-        return codec.encode_body_reply(
-            command.direction, body=body, clear=clear, set_headers=length
-        )
+    set_headers, remove_headers = _mutation(command.set_headers, command.remove_headers)
+    return codec.encode_body_reply(
+        command.direction,
+        body=command.body or None,
+        clear=command.body == b"",
+        set_headers=set_headers,
+        remove_headers=remove_headers,
+        clear_route_cache=command.clear_route_cache,
+    )
+
+
+def _mutation(
+    set_headers: Headers, remove_headers: tuple[str, ...]
+) -> tuple[Headers, tuple[str, ...]]:
+    """What of a mutation can be written, in its order but for x-selected-model, which is first:
+    whatever a gateway makes of a long list, the route is the decided one.
+
+    What is set needs no removal, since setting overwrites all lines of a header; but a value that
+    the wire leaves out for being empty sets nothing.
+    """
+    names = dict.fromkeys((*(name for name, _ in set_headers), *remove_headers))
+    refused = {name for name in names if not codec.is_header_name(name)}
+    if refused:
+        # Bounded: a name may be a client's.
+        log.warning("%d header mutations dropped, such as %.80r", len(refused), min(refused))
+        set_headers = tuple(h for h in set_headers if h[0] not in refused)
+    written = {name.lower() for name, value in set_headers if codec.sanitise_value(value)}
+    removed = dict.fromkeys(name.lower() for name in remove_headers if name not in refused)
+    return (
+        tuple(sorted(set_headers, key=lambda header: header[0] != SELECTED_MODEL)),
+        tuple(name for name in removed if name not in written),
+    )
 
 
 def _override(wanted: WantedOverride) -> ModeOverride:

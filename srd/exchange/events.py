@@ -52,11 +52,15 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class HeadersArrived:
-    """Request or response headers; keys lower-case, order and duplicates as received."""
+    """Request or response headers; keys lower-case, order and duplicates as received.
+
+    `source_address` is the client as the gateway sees it, "" where the gateway does not say.
+    """
 
     direction: Direction
     headers: Headers
     end: bool = False
+    source_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

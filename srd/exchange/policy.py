@@ -35,6 +35,7 @@ class Policy:
     answering: frozenset[str] = field(init=False, repr=False)  # decisions with a fast_response
     blocks: bool = field(init=False)  # some decision answers the client itself
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
+    user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -44,8 +45,9 @@ class Policy:
         put(self, "answering", frozenset(r.name for r in rules if r.plugin(FastResponseConfig)))
         put(self, "blocks", bool(self.answering))
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
-        names = {name for s in roles for name in (s.user_header, s.groups_header)}
-        put(self, "identity_headers", frozenset(names))
+        users = frozenset(s.user_header for s in roles)
+        put(self, "identity_headers", users | {s.groups_header for s in roles})
+        put(self, "user_headers", users)
 
     @property
     def early(self) -> EarlyDecision:

@@ -32,6 +32,21 @@ SPOOFABLE_HEADERS: tuple[str, ...] = (
 #: The same by prefix, for names that upstream may yet add.
 SPOOFABLE_PREFIXES: tuple[str, ...] = ("x-vsr-selected-", "x-vsr-looper-")
 
+#: Keys that users bring for a provider of their own (upstream's names). srd makes a credential of
+#: none, so they could only reach whichever backend was chosen: they are removed on every path.
+CREDENTIAL_HEADERS: frozenset[str] = frozenset(
+    f"x-user-{provider}-key"
+    for provider in (
+        "anthropic",
+        "azure-openai",
+        "bedrock",
+        "gemini",
+        "minimax",
+        "openai",
+        "vertex-ai",
+    )
+)
+
 #: Headers that decide where a request goes or where its body ends: never an operator's to change.
 _FORBIDDEN = frozenset(
     {
@@ -48,6 +63,11 @@ _FORBIDDEN = frozenset(
     }
 )
 _FORBIDDEN_PREFIXES = (":", "x-envoy-")
+
+
+def is_ours_to_set(name: str) -> bool:
+    """True for a request header that only srd may set. `name` is in lower case."""
+    return name in SPOOFABLE_HEADERS or name.startswith(SPOOFABLE_PREFIXES)
 
 
 def header_value(text: str) -> bytes:

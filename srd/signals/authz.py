@@ -20,7 +20,8 @@ class RoleSignal:
     """True when the user, or one of the comma-separated groups, has the role.
 
     Headers are there from the start, so the answer is immediate. Without a user nobody has any
-    role: fail closed, where upstream answers 403.
+    role: fail closed, where upstream answers 403. Several lines of a header come joined by commas,
+    so all groups count; two users joined are nobody that a binding names.
     """
 
     name: str

@@ -9,7 +9,6 @@ from srd.wire.encode import (
     CONTINUE_BODY,
     CONTINUE_HEADERS,
     CONTINUE_TRAILERS,
-    MAX_HEADER_ENTRIES,
     Direction,
     encode_body_reply,
     encode_headers_reply,
@@ -17,6 +16,7 @@ from srd.wire.encode import (
     encode_message_timeout,
     encode_streamed_body,
     encode_trailers_reply,
+    is_header_name,
     sanitise_value,
 )
 from srd.wire.messages import (
@@ -34,7 +34,6 @@ __all__ = [
     "CONTINUE_BODY",
     "CONTINUE_HEADERS",
     "CONTINUE_TRAILERS",
-    "MAX_HEADER_ENTRIES",
     "BodyMode",
     "Direction",
     "HeaderMode",
@@ -51,5 +50,6 @@ __all__ = [
     "encode_message_timeout",
     "encode_streamed_body",
     "encode_trailers_reply",
+    "is_header_name",
     "sanitise_value",
 ]

@@ -2,7 +2,8 @@
 
 Why this file exists: a reply must please two gateways that disagree (protocol reference 1.5), so
 the portable form is written here once: lower-case names, `raw_value` only and never empty, `append`
-unset, at most 100 entries, valid UTF-8. It must not know why a reply is given.
+unset, valid UTF-8. It must not know why a reply is given, nor how many headers a gateway takes:
+leaving some out is never right, so whoever decides what is asked for refuses instead.
 """
 
 from __future__ import annotations
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from srd.wire.messages import ModeOverride
 
 Direction = Literal["request", "response"]
-
-MAX_HEADER_ENTRIES = 100
-"""Envoy answers 500 to a header mutation with more entries (protocol reference 1.5)."""
 
 _HEADERS: dict[str, int] = {"request": 1, "response": 2}
 _BODY: dict[str, int] = {"request": 3, "response": 4}
@@ -68,7 +66,7 @@ def encode_headers_reply(
     A header in `set_headers` overwrites; one whose value is empty after sanitising is skipped
     (the gateways cannot set it), so remove a header to get rid of it. `body` replaces the whole
     body: the gateway drops what the peer sends, and no body message follows. ValueError for a
-    name that HTTP does not allow and for more than MAX_HEADER_ENTRIES.
+    name that HTTP does not allow (see is_header_name).
     """
     mutation = encode_header_mutation(set_headers, remove_headers)
     common = b"" if body is None else b"\x08\x01"  # status: CONTINUE_AND_REPLACE
@@ -97,11 +95,12 @@ def encode_header_mutation(
             header = delimited(1, _name(name)) + delimited(3, raw)
             entries.append(delimited(1, delimited(1, header)))
     entries += [delimited(2, _name(name)) for name in remove_headers]
-    if len(entries) > MAX_HEADER_ENTRIES:
-        raise ValueError(
-            f"{len(entries)} header entries in one reply, {MAX_HEADER_ENTRIES} allowed"
-        )
     return b"".join(entries)
+
+
+def is_header_name(name: str) -> bool:
+    """True for a name that HTTP allows, pseudo headers included. Any case."""
+    return _NAME.fullmatch(name.lower()) is not None
 
 
 def _name(name: str) -> bytes:

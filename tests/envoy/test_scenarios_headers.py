@@ -70,6 +70,7 @@ def test_044_the_upstream_sees_what_was_decided(stage, tap, upload, listener):
 
 SPOOFED = {
     "x-selected-model": "forged",
+    "X-Selected-Model": "forged again",  # a second line of it
     "X-VSR-Selected-Decision": "forged",
     "x-vsr-selected-model": "forged",
 }
@@ -80,7 +81,7 @@ SPOOFED = {
 def test_045_forged_decision_headers_never_reach_the_upstream(stage, tap, upload, listener, path):
     request = upload(stage, listener, length=len(MATH), headers=SPOOFED, path=path)
     assert request.send(MATH).status() == 200
-    assert "forged" not in tap.last.headers.values()
+    assert not [value for value in tap.last.headers.values() if "forged" in value]
 
 
 def test_046_a_decision_chooses_the_route_again(stage, tap, upload):

@@ -13,4 +13,7 @@ def test_the_headers_of_an_authz_signal_are_known_whatever_they_are_called():
     policy = policy_of(PLAIN)
     role = compile_role("admin", [], "window", user_header="X-User", groups_header="X-Teams")
     signals = replace(policy.signals, signals=(role,))
-    assert replace(policy, signals=signals).identity_headers == {"x-user", "x-teams"}
+    named = replace(policy, signals=signals)
+    assert named.identity_headers == {"x-user", "x-teams"}
+    assert named.user_headers == {"x-user"}
+    assert policy.user_headers == frozenset()

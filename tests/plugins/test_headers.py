@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from srd.plugins.headers import (
+    CREDENTIAL_HEADERS,
     SPOOFABLE_HEADERS,
     SPOOFABLE_PREFIXES,
     header_name,
     header_value,
+    is_ours_to_set,
 )
 
 
@@ -57,3 +59,22 @@ def test_names_that_move_the_request_or_break_the_line_are_refused(name):
 
 def test_our_own_headers_are_spelled_in_lower_case():
     assert all(header_name(name) == name for name in (*SPOOFABLE_HEADERS, *SPOOFABLE_PREFIXES))
+
+
+def test_what_is_ours_to_set_is_told_by_name_and_prefix():
+    assert all(map(is_ours_to_set, SPOOFABLE_HEADERS))
+    assert all(is_ours_to_set(f"{prefix}anything") for prefix in SPOOFABLE_PREFIXES)
+    clients = ("x-vsr-debug", "x-vsr-skip-processing", "x-selected-models", "authorization")
+    assert not any(map(is_ours_to_set, clients))
+
+
+def test_the_keys_of_users_are_known_by_upstreams_names():
+    assert {
+        "x-user-anthropic-key",
+        "x-user-azure-openai-key",
+        "x-user-bedrock-key",
+        "x-user-gemini-key",
+        "x-user-minimax-key",
+        "x-user-openai-key",
+        "x-user-vertex-ai-key",
+    } == CREDENTIAL_HEADERS

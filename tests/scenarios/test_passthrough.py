@@ -99,8 +99,17 @@ def test_062_a_damaged_compression_is_refused(play):
 @pytest.mark.parametrize("extra", [{"upgrade": "websocket", "connection": "upgrade"}])
 def test_064_an_upgrade_is_answered_at_once_and_its_frames_flow(play, extra):
     p = play()
-    p >> headers(extra=extra) << untouched_headers()
+    p >> headers(method="GET", extra=extra) << untouched_headers()
     p >> body(b"\x81\x05hello") << chunks(b"\x81\x05hello")
+
+
+@pytest.mark.parametrize("offer", ["h2c", "TLS/1.2", "websocket"])
+def test_064_a_post_that_offers_to_upgrade_is_routed(play, offer):
+    p = play()
+    fields = {"connection": "Upgrade, HTTP2-Settings", "upgrade": offer, "http2-settings": "AA"}
+    p >> headers(extra=fields) >> body(MATH, end=True)
+    p.take()
+    p.done(ROUTED)
 
 
 def test_065_connect_is_answered_at_once(play):

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from srd.config.signals import RoleBinding, Subject
+from srd.exchange.facts import read_headers
 from srd.signals.authz import RoleSignal, compile_role
 from srd.signals.base import Evidence, Truth
 
@@ -38,6 +39,24 @@ def test_a_role_belongs_to_its_users_and_groups(
     headers = {"x-authz-user-id": user, "x-authz-user-groups": groups}
     reading = admin().read(early(headers=headers))
     assert (reading.value, reading.detail) == (value, detail)
+
+
+@pytest.mark.parametrize(
+    ("lines", "value"),
+    [
+        ([("user", "bob"), ("groups", "dev"), ("groups", "x, ops")], Truth.TRUE),
+        ([("user", "bob"), ("groups", "dev"), ("groups", "all")], Truth.FALSE),
+        ([("user", "ann"), ("user", "ann")], Truth.TRUE),
+        ([("user", "ann"), ("user", "bob")], Truth.FALSE),
+        ([("user", "bob"), ("user", "ann")], Truth.FALSE),
+    ],
+)
+def test_all_lines_of_an_identity_header_count(
+    early: Moment, lines: list[tuple[str, str]], value: Truth
+) -> None:
+    names = {"user": "x-authz-user-id", "groups": "x-authz-user-groups"}
+    facts = read_headers(tuple((names[name], text.encode()) for name, text in lines))
+    assert admin().read(early(headers=facts.headers)).value is value
 
 
 def test_without_identity_headers_nobody_has_a_role(early: Moment) -> None:

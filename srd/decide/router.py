@@ -112,7 +112,7 @@ class Router:
 
         Any routed name may be replaced, by a model that is not known yet.
         """
-        return Rewrite(replaceable=self._auto)
+        return Rewrite()
 
 
 def _bare(

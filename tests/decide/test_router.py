@@ -81,6 +81,14 @@ def test_auto_names_and_known_models_are_compared_exactly(router):
     assert not router.is_known("math-exper")
 
 
+class OneSignal:
+    """A list of signals that answers a single leaf."""
+
+    def __init__(self, kind, name):
+        self.type, self.name = kind, name
+        self.signals = (self,)
+
+
 def test_leaves_without_a_signal_never_block(routed, readings):
     known = {LAW: 0.5}
     assert isinstance(Router(routed).engine.judge(readings(known)), Pending)

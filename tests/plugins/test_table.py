@@ -1,5 +1,7 @@
 """The table is the whole list of plugins, and everything that lists them agrees with it."""
 
+from pathlib import Path
+
 import pytest
 
 from srd.body.shapes import Api
@@ -10,6 +12,7 @@ from srd.plugins.entry import Phase
 from srd.plugins.reasoning import NAME as REASONING
 from srd.plugins.table import TABLE, debug_headers, without_place
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "plugins.md"
 DOCUMENT_PLUGINS = [entry for entry in TABLE if entry.name != REASONING]
 
 
@@ -37,6 +40,14 @@ def test_the_order_is_upstreams_and_what_answers_comes_first():
 def test_only_completions_lack_a_place_for_anything():
     lacking = {entry.name: set(entry.no_place) for entry in TABLE if entry.no_place}
     assert lacking == {"reasoning": {Api.COMPLETIONS}, "system_prompt": {Api.COMPLETIONS}}
+
+
+def test_the_documentation_has_every_plugin_and_says_which_api_has_no_place():
+    rows = [line.split("|")[1:-1] for line in PAGE.read_text().splitlines() if line[:1] == "|"]
+    assert [row[0].strip(" `") for row in rows[2:]] == [entry.name for entry in TABLE]
+    for entry, (_, *cells) in zip(TABLE, rows[2:], strict=True):
+        lacking = {api for api, cell in zip(Api, cells, strict=True) if cell.strip() == "-"}
+        assert lacking == set(entry.no_place)
 
 
 def test_an_operator_is_told_which_decisions_ask_for_what_an_api_lacks(document):

@@ -124,7 +124,6 @@ class Model(Action):
 
     def __init__(self, rewrite: Rewrite, *, tail: bool) -> None:
         self.drops = tail
-        self._replaceable = rewrite.replaceable
         self._new = None if tail else lexis.encode_string(rewrite.model or "")
         self._members: Members | None = None
         self._start = 0
@@ -149,7 +148,7 @@ class Model(Action):
 
     def token(self, edits: Edits, raw: bytes | None) -> None:
         value = None if raw is None else lexis.decode_string(raw)
-        ours = value in self._replaceable or edits.replaced_model
+        ours = value is not None
         self._decide(edits, ours)
         if ours:
             edits.replaced_model = True

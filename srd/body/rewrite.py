@@ -25,8 +25,8 @@ class SystemPrompt:
 class Rewrite:
     """Edits of one body, all by splices; everything outside them stays byte-identical.
 
-    `model`: every top-level "model" value that is in `replaceable` (compared after unescaping)
-    becomes this name; a member is inserted when none exists; None leaves all alone.
+    `model`: the name that leaves, in every top-level "model"; a value that says it already stays
+    byte-identical, an absent member is inserted; None leaves all alone.
     `drop`: top-level members removed, every occurrence. `set_members`: top-level members whose
     value becomes these JSON bytes, inserted when absent. `merge`: members of a top-level object:
     {"chat_template_kwargs": {"enable_thinking": b"true"}}; a value of None removes that inner
@@ -35,7 +35,6 @@ class Rewrite:
     """
 
     model: str | None = None
-    replaceable: frozenset[str] = frozenset()
     drop: frozenset[str] = frozenset()
     keep_only: frozenset[str] | None = None
     set_members: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))

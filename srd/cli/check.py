@@ -12,6 +12,7 @@ import click
 from srd.config import ConfigErrors, Document, Problem, load
 from srd.config.problems import render
 from srd.config.summary import summary
+from srd.plugins.table import without_place
 
 __all__ = ["check"]
 
@@ -62,6 +63,8 @@ def check(file: Path, quiet: bool, strict: bool, probe: bool) -> None:
         good = click.style("good", fg="green", bold=True)
         click.echo(f"{file}: {good} ({loaded.kind}, sha256 {loaded.sha256[:12]})")
         click.echo(summary(loaded.document).text())
+        for line in without_place(loaded.document):
+            click.echo(line)
     _print(str(file), loaded.warnings, "warning")
     if strict and loaded.warnings:
         raise SystemExit(_REFUSED)

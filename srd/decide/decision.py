@@ -50,7 +50,8 @@ class Decision:
     """Where one request goes and why. `model` is the name that the backend receives.
 
     `name` is the decision's name in the document, None when none matched or the client named a
-    model. `bytes_read` counts body bytes seen when the decision fell; `body_bytes` is the whole
+    model. `plugins` are those that act on it, `not_carried_out` those that cannot, as "name: why".
+    `bytes_read` counts body bytes seen when the decision fell; `body_bytes` is the whole
     body where it was known by then (content-length or end of stream).
     """
 
@@ -77,6 +78,8 @@ class Decision:
     body_bytes: int | None = None
     bytes_held: int = 0
     system_prompt_injected: bool = False
+    plugins: tuple[str, ...] = ()
+    not_carried_out: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         total = "?" if self.body_bytes is None else str(self.body_bytes)

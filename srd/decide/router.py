@@ -113,10 +113,7 @@ class Router:
         return _bare(choice, Basis.FALLBACK, requested_model, reason)
 
     def tail_rewrite(self) -> Rewrite:
-        """Which edits may still follow when only the body's end decides.
-
-        The model is not known yet.
-        """
+        """The edits of a body whose decision only its end brings: none but the model's."""
         return Rewrite()
 
 

@@ -6,44 +6,45 @@ srd.plugins.headers; this file must not know what the router sets itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srd.config.plugins import HeaderMutationConfig
+from srd.plugins.entry import PluginEdits, document_plugin
 from srd.plugins.headers import header_name, header_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from srd.config.plugins import Header, HeaderMutationConfig
-
-Pairs = tuple[tuple[str, bytes], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderEdits:
-    """`add` appends to what is there, `update` overwrites, `delete` removes."""
-
-    add: Pairs = ()
-    update: Pairs = ()
-    delete: tuple[str, ...] = ()
+    from srd.config.plugins import Header
+    from srd.plugins.entry import Pairs, Situation
 
 
-def header_edits(config: HeaderMutationConfig | None) -> HeaderEdits:
+def edits(config: HeaderMutationConfig, situation: Situation) -> PluginEdits:
     """The edits of the plugin, less those that no configuration may make.
 
     Names that decide where a request goes or where its body ends are left out, and so are headers
-    without a value: gateways ignore them (upstream section 2.10).
+    without a value, which gateways ignore. A name that is added more than once is added once, with
+    its values in the document's order and ", " between them: to HTTP that is the same, and a
+    gateway cannot lose one. A name that is deleted and added is overwritten.
     """
-    if config is None:
-        return HeaderEdits()
+    added: dict[str, bytes] = {}
+    for name, value in _pairs(config.add):
+        added[name] = b", ".join((added[name], value)) if name in added else value
     names = (header_name(name) for name in config.delete)
-    return HeaderEdits(
-        add=_pairs(config.add),
-        update=_pairs(config.update),
-        delete=tuple(name for name in names if name is not None),
+    delete = dict.fromkeys(name for name in names if name is not None)
+    return PluginEdits(
+        add=tuple((name, value) for name, value in added.items() if name not in delete),
+        update=(
+            *((name, value) for name, value in added.items() if name in delete),
+            *_pairs(config.update),
+        ),
+        delete=tuple(name for name in delete if name not in added),
     )
 
 
 def _pairs(headers: Iterable[Header]) -> Pairs:
     found = ((header_name(header.name), header_value(header.value)) for header in headers)
     return tuple((name, value) for name, value in found if name is not None and value)
+
+
+ENTRY = document_plugin("header_mutation", HeaderMutationConfig, edits)

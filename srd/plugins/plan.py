@@ -1,45 +1,36 @@
 """What a Decision does to its request: edits of the body, request headers, or an answer at once.
 
 Why this file exists: everything that a decision asks for is settled in one value before the header
-reply, because nothing may fail after it. It must not know body modes, splices or the gateway.
+reply, because nothing may fail after it. It walks the table of plugins; it must not know any one of
+them, nor body modes, splices or the gateway.
 
-The order is upstream's (section 1.17): model, reasoning, system_prompt, request_params. Unlike
-upstream, `stream` and `stream_options` are left as the client wrote them.
+Unlike upstream, `stream` and `stream_options` are left as the client wrote them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from srd.body.rewrite import NO_REWRITE, Rewrite, SystemPrompt
-from srd.config.plugins import (
-    FastResponseConfig,
-    HeaderMutationConfig,
-    RequestParamsConfig,
-    SystemPromptConfig,
-)
+from srd.body.rewrite import NO_REWRITE, Rewrite
+from srd.body.shapes import Api
 from srd.decide.decision import Basis
-from srd.decide.models import backend_host
+from srd.plugins.entry import NO_EDITS, Phase, PluginEdits, Situation
 from srd.plugins.errors import Immediate, refusal
-from srd.plugins.fast_response import fast_response
-from srd.plugins.header_mutation import HeaderEdits, header_edits
 from srd.plugins.headers import SPOOFABLE_HEADERS, SPOOFABLE_PREFIXES, header_value
-from srd.plugins.reasoning import EFFORT, KWARGS, NOTHING, Edits, reasoning_edits
-from srd.plugins.request_params import ParamEdits, param_edits
-from srd.plugins.system_prompt import system_prompt
+from srd.plugins.reasoning import NAME as REASONING
+from srd.plugins.table import TABLE
 
 if TYPE_CHECKING:
-    import enum
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from srd.config import Document
     from srd.config.decisions import DecisionRule
     from srd.decide.decision import Decision
+    from srd.plugins.entry import Entry, Pairs
 
-__all__ = ["SPOOFABLE_HEADERS", "SPOOFABLE_PREFIXES", "Plan", "plan"]
+__all__ = ["SPOOFABLE_HEADERS", "SPOOFABLE_PREFIXES", "Plan", "answers", "plan"]
 
-Pairs = tuple[tuple[str, bytes], ...]
 SELECTED_MODEL = "x-selected-model"
 
 
@@ -48,8 +39,9 @@ class Plan:
     """What becomes of one request.
 
     Removes apply first, then `set_headers` overwrite, then `add_headers` append. With `immediate`
-    the request is answered instead and goes nowhere. `system_prompt_injected` belongs into the
-    Decision that is rendered.
+    the request is answered instead and goes nowhere. `plugins` are the names of those that act,
+    `not_carried_out` says of each of the others that the decision asks for "name: why". `reasoning`
+    is "on" only where the request is told so, "off" where the decision does not think, else "".
     """
 
     rewrite: Rewrite = NO_REWRITE
@@ -57,54 +49,84 @@ class Plan:
     add_headers: Pairs = ()
     remove_headers: tuple[str, ...] = ()
     immediate: Immediate | None = None
-    system_prompt_injected: bool = False
+    plugins: tuple[str, ...] = ()
+    not_carried_out: tuple[str, ...] = ()
+    reasoning: Literal["on", "off", ""] = ""
 
     def __repr__(self) -> str:
         what = repr(self.immediate) if self.immediate else f"model={self.rewrite.model or '-'}"
-        return f"<Plan {what} set={len(self.set_headers)} system={self.system_prompt_injected}>"
+        missed = f" missed={len(self.not_carried_out)}" if self.not_carried_out else ""
+        return f"<Plan {what} plugins={','.join(self.plugins) or '-'}{missed}>"
+
+    @property
+    def system_prompt_injected(self) -> bool:
+        """True when a system prompt is to be written."""
+        return self.rewrite.system_prompt is not None
+
+    def stamped(self, decision: Decision) -> Decision:
+        """The Decision as it is carried out: what it asks for in vain is not said to be there."""
+        thinks = decision.reasoning if self.reasoning else None
+        return replace(
+            decision,
+            reasoning=thinks,
+            system_prompt_injected=self.system_prompt_injected,
+            plugins=self.plugins,
+            not_carried_out=self.not_carried_out,
+        )
+
+
+def answers(decision: Decision, document: Document, *, table: Sequence[Entry[Any]] = TABLE) -> bool:
+    """True when a plugin of this decision answers the client: its plan needs to know `stream`."""
+    rule = _rule_of(decision, document)
+    return rule is not None and any(
+        entry.phase is Phase.ANSWER and entry.asks(rule) for entry in table
+    )
 
 
 def plan(
     decision: Decision,
     document: Document,
     *,
-    requested_model: str | None,
     params: Mapping[str, object],
-    api: enum.Enum | None = None,
+    api: Api | None = None,
+    stream: bool | None = None,
     now: float = 0.0,
-    accepts_sse: bool = False,
+    table: Sequence[Entry[Any]] = TABLE,
 ) -> Plan:
-    """The plan of one decision. Pure; never raises on a document that was loaded.
+    """The plan of one decision. Pure. May raise whatever a faulty plugin raises: nothing is caught
+    here, so that the caller, which knows what has left, can say so and fall back.
 
-    `params` are the scalar top-level members of the body as far as they were read; `now` is Unix
-    time. `api` is the body's shape (srd.body.Api); None means that the path is unknown, and then
-    the body counts as a chat completion.
+    `params` are the scalar top-level members of the body as far as they were read; the plan is a
+    function of the body only if they do not depend on how it was cut. `api` is the body's shape;
+    None means that the path is unknown, and then the body counts as a chat completion. `stream` is
+    the body's own, None while it is unknown; only a plan that `answers` looks at it. `now` is Unix
+    time in seconds.
     """
     rule = _rule_of(decision, document)
-    fixed = None if rule is None else rule.plugin(FastResponseConfig)
-    if fixed is not None:
-        streaming = accepts_sse or params.get("stream") is True
-        answer = fast_response(fixed, decision, streaming=streaming, now=now)
-        return Plan(immediate=answer)
+    situation = Situation(
+        decision=decision,
+        document=document,
+        rule=rule,
+        api=api or Api.CHAT,
+        params=params,
+        stream=stream,
+        now=now,
+    )
+    for entry in table:
+        if entry.phase is Phase.ANSWER and (edits := entry.plan(situation)) is not None:
+            return Plan(immediate=edits.immediate, plugins=(entry.name,))
     if not decision.model:
         return Plan(immediate=_no_model(decision))
-    chat = api is None or api.name == "CHAT"
-    prompt = system_prompt(rule.plugin(SystemPromptConfig)) if rule is not None and chat else None
-    headers = header_edits(None if rule is None else rule.plugin(HeaderMutationConfig))
-    set_headers, remove_headers = _headers(decision, headers)
+    edits, acted, missed = _edits(situation, table)
+    set_headers, remove_headers = _headers(decision, edits)
     return Plan(
-        rewrite=_rewrite(
-            decision,
-            document,
-            requested_model,
-            reasoning=_reasoning(decision, document, params) if chat else NOTHING,
-            params=param_edits(None if rule is None else rule.plugin(RequestParamsConfig)),
-            prompt=prompt,
-        ),
+        rewrite=_rewrite(decision.upstream_model or decision.model, edits),
         set_headers=set_headers,
-        add_headers=headers.add,
+        add_headers=edits.add,
         remove_headers=remove_headers,
-        system_prompt_injected=prompt is not None,
+        plugins=acted,
+        not_carried_out=missed,
+        reasoning=_reasoning(decision, acted),
     )
 
 
@@ -123,49 +145,51 @@ def _no_model(decision: Decision) -> Immediate:
     return refusal(503 if decision.basis is Basis.FALLBACK else 400, message)
 
 
-def _reasoning(decision: Decision, document: Document, params: Mapping[str, object]) -> Edits:
-    if decision.reasoning is None:
-        return NOTHING
-    families = document.providers.defaults.reasoning_families
-    return reasoning_edits(
-        decision.reasoning,
-        families.get(decision.reasoning.family),
-        client_effort=params.get(EFFORT),
-        host=backend_host(decision.model, document),
-    )
+def _edits(
+    situation: Situation, table: Sequence[Entry[Any]]
+) -> tuple[PluginEdits, tuple[str, ...], tuple[str, ...]]:
+    """The edits of all plugins in order, who acts, and who cannot."""
+    total, missed = NO_EDITS, []
+    acting: dict[str, PluginEdits] = {}
+    for entry in table:
+        edits = entry.plan(situation) if entry.phase is Phase.REQUEST else None
+        if edits is None or edits == NO_EDITS:
+            continue
+        if edits.not_carried_out:
+            missed.append(f"{entry.name}: {edits.not_carried_out}")
+            continue
+        total = total.then(edits)
+        acting[entry.name] = edits
+        for name, earlier in list(acting.items()):
+            if earlier.written and not earlier.written & total.written:
+                missed.append(f"{name}: {entry.name} drops what it writes")
+                del acting[name]
+    return total, tuple(acting), tuple(missed)
 
 
-def _rewrite(
-    decision: Decision,
-    document: Document,
-    requested_model: str | None,
-    *,
-    reasoning: Edits,
-    params: ParamEdits,
-    prompt: SystemPrompt | None,
-) -> Rewrite:
-    """One Rewrite of all parts. What request_params drops stays dropped, whoever set it."""
-    target = decision.upstream_model or decision.model
-    renamed = target != requested_model
-    replaceable = frozenset() if requested_model is None else frozenset({requested_model})
-    if decision.basis is not Basis.EXPLICIT:
-        replaceable |= document.auto_names()
-    members = {k: v for k, v in reasoning.members.items() if k not in params.drop}
-    drop = reasoning.drop | params.drop
-    merge = {KWARGS: reasoning.kwargs} if reasoning.kwargs and KWARGS not in drop else {}
+def _rewrite(target: str, edits: PluginEdits) -> Rewrite:
+    """One Rewrite of all parts; the name that leaves is `target`, whatever was asked for."""
+    keep = edits.keep_only
     return Rewrite(
-        model=target if renamed else None,
-        replaceable=replaceable if renamed else frozenset(),
-        drop=drop,
-        keep_only=None if params.keep_only is None else params.keep_only | members.keys(),
-        set_members=members,
-        merge=merge,
-        cap=params.cap,
-        system_prompt=prompt,
+        model=target,
+        drop=edits.drop,
+        keep_only=None if keep is None else keep | edits.written,
+        set_members=edits.set_members,
+        merge=edits.merge,
+        cap=edits.cap,
+        system_prompt=edits.system_prompt,
     )
 
 
-def _headers(decision: Decision, edits: HeaderEdits) -> tuple[Pairs, tuple[str, ...]]:
+def _reasoning(decision: Decision, acted: Sequence[str]) -> Literal["on", "off", ""]:
+    if decision.reasoning is None:
+        return ""
+    if decision.reasoning.enabled:
+        return "on" if REASONING in acted else ""
+    return "off"
+
+
+def _headers(decision: Decision, edits: PluginEdits) -> tuple[Pairs, tuple[str, ...]]:
     """Headers to set and to remove: the router's, then the operator's over them."""
     wanted = {SELECTED_MODEL: header_value(decision.model)}
     for name in edits.delete:

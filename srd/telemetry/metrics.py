@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from srd import __version__
 from srd.decide.decision import Basis, Decision
 from srd.exchange.commands import Noted, NoteKind
+from srd.plugins.table import TABLE
 from srd.telemetry.exposition import (
     BYTES,
     SECONDS,
@@ -189,8 +190,9 @@ class Metrics:
         if decision.name is not None:
             self._decision.add(name)
             self._confidence.observe(decision.confidence, name)
-            if decision.system_prompt_injected:
-                self._plugins.add("system_prompt", name, "success")
+            for plugin in TABLE:
+                if plugin.metric and plugin.name in decision.plugins:
+                    self._plugins.add(plugin.metric, name, "success")
         thinking = decision.reasoning
         if thinking is not None:
             enabled = "true" if thinking.enabled else "false"

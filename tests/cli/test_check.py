@@ -63,6 +63,23 @@ def test_warnings_say_that_they_are_warnings(run) -> None:
     )
 
 
+def test_what_an_api_has_no_place_for_is_told_with_its_decision_and_is_no_warning(run) -> None:
+    asked = GOOD.replace("lora_name: math-expert}]", "use_reasoning: true}]").replace(
+        "providers:",
+        "      plugins: [{type: system_prompt, configuration: {system_prompt: Prove it.}}]\n"
+        "providers:",
+    )
+    result, _ = run(asked, "--strict")
+    why = "is not carried out on /v1/completions (completions has no place for it)"
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-2:] == [
+        f"reasoning {why}: math_decision.",
+        f"system_prompt {why}: math_decision.",
+    ]
+    assert "not carried out" not in run(asked, "--quiet")[0].output
+    assert "not carried out" not in run(GOOD)[0].output
+
+
 def test_strict_turns_warnings_into_a_refusal(run) -> None:
     assert run(GOOD, "--strict")[0].exit_code == 0
     assert run(GOOD + "listeners: [{name: l}]\n", "--strict")[0].exit_code == 1

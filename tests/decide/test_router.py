@@ -81,10 +81,6 @@ def test_auto_names_and_known_models_are_compared_exactly(router):
     assert not router.is_known("math-exper")
 
 
-def test_the_rewrite_of_a_body_that_flows_undecided_covers_every_routed_name(router):
-    assert {"auto", "MoM"} <= router.tail_rewrite().replaceable
-
-
 class OneSignal:
     """A list of signals that answers a single leaf."""
 

@@ -1,44 +1,28 @@
-"""The fixed answer, whole and streamed."""
-
-import json
+"""The fixed answer: its headers, and when it streams. What it looks like is test_answers'."""
 
 import pytest
 
-from srd.config.plugins import FastResponseConfig
-from srd.plugins.fast_response import fast_response
+from srd.body.shapes import Api
+from srd.plugins.answers import ANSWERS
+from srd.plugins.fast_response import ENTRY
 
-MESSAGE = "Not “here”\nnor there."
+MESSAGE = "Not “here”."
 
 
 @pytest.fixture
-def answer(decide):
-    def build(*, streaming):
-        config = FastResponseConfig(message=MESSAGE)
-        return fast_response(config, decide("blocked"), streaming=streaming, now=1700000000.9)
+def answer(situation):
+    def build(**changes):
+        return ENTRY.plan(situation("blocked", **changes)).immediate
 
     return build
 
 
-def test_it_is_a_chat_completion_of_the_router(answer):
-    body = json.loads(answer(streaming=False).body)
-    assert body["id"] == "chatcmpl-fast-1700000000"
-    assert (body["object"], body["created"]) == ("chat.completion", 1700000000)
-    assert body["model"] == "router"
-    assert body["choices"] == [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": MESSAGE},
-            "finish_reason": "stop",
-        }
-    ]
-    assert body["usage"] == {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-
-
 @pytest.mark.parametrize(
-    ("streaming", "kind"), [(False, b"application/json"), (True, b"text/event-stream")]
+    ("stream", "kind"), [(False, b"application/json"), (True, b"text/event-stream")]
 )
-def test_its_headers_say_what_it_is(answer, streaming, kind):
-    response = answer(streaming=streaming)
+@pytest.mark.parametrize("api", Api)
+def test_its_headers_say_what_it_is(answer, api, stream, kind):
+    response = answer(api=api, stream=stream)
     assert response.status == 200
     assert dict(response.headers) == {
         "content-type": kind,
@@ -50,12 +34,14 @@ def test_its_headers_say_what_it_is(answer, streaming, kind):
     }
 
 
-def test_a_streaming_client_gets_chunks_that_add_up_and_done(answer):
-    frames = answer(streaming=True).body.decode("ascii").split("\n\n")
-    assert frames[-2:] == ["data: [DONE]", ""]
-    chunks = [json.loads(frame.removeprefix("data: ")) for frame in frames[:-2]]
-    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
-    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
-    assert deltas[0]["role"] == "assistant"
-    assert "".join(delta.get("content", "") for delta in deltas) == MESSAGE
-    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, "stop"]
+@pytest.mark.parametrize("api", Api)
+def test_it_speaks_the_requests_own_api_streaming_as_the_body_says(answer, api):
+    whole, events = ANSWERS[api].whole, ANSWERS[api].events
+    assert answer(api=api, stream=True).body == events(MESSAGE, 1700000000)
+    assert answer(api=api, stream=False).body == whole(MESSAGE, 1700000000)
+    assert answer(api=api, stream=None).body == whole(MESSAGE, 1700000000)
+
+
+def test_only_a_decision_with_the_plugin_answers(situation):
+    assert ENTRY.plan(situation("math")) is None
+    assert ENTRY.plan(situation(None)) is None

@@ -1,31 +1,39 @@
-"""The system_prompt plugin: on when it has text, unless switched off."""
+"""The system_prompt plugin: on when it has text, unless switched off; in each API's own place."""
 
 import pytest
 
 from srd.body.rewrite import SystemPrompt
+from srd.body.shapes import Api
 from srd.config.plugins import SystemPromptConfig
-from srd.plugins.system_prompt import system_prompt
-
-
-def test_text_switches_it_on_and_insert_is_the_default():
-    assert system_prompt(SystemPromptConfig(system_prompt="Be kind.")) == SystemPrompt(
-        "Be kind.", "insert"
-    )
-
-
-def test_the_mode_is_the_configured_one():
-    config = SystemPromptConfig(enabled=True, system_prompt="x", mode="replace")
-    assert system_prompt(config) == SystemPrompt("x", "replace")
+from srd.plugins.entry import PluginEdits
+from srd.plugins.system_prompt import ENTRY, edits
 
 
 @pytest.mark.parametrize(
-    "config",
+    ("api", "place"),
     [
-        None,
-        SystemPromptConfig(),
-        SystemPromptConfig(enabled=True),
-        SystemPromptConfig(enabled=False, system_prompt="x"),
+        (Api.CHAT, "messages"),
+        (Api.RESPONSES, "instructions"),
+        (Api.ANTHROPIC, "system"),
     ],
 )
-def test_without_text_or_switched_off_there_is_none(config):
-    assert system_prompt(config) is None
+def test_the_text_goes_into_the_place_that_the_api_has(situation, api, place):
+    assert ENTRY.plan(situation("math", api=api)) == PluginEdits(
+        system_prompt=SystemPrompt("Prove it.", "replace"), system_place=place
+    )
+
+
+def test_completions_have_no_place_for_it(situation):
+    missed = ENTRY.plan(situation("math", api=Api.COMPLETIONS))
+    assert missed == PluginEdits(not_carried_out="completions has no place for it")
+
+
+@pytest.mark.parametrize("mode", ["insert", "replace"])
+def test_the_mode_is_the_configured_one(situation, mode):
+    config = SystemPromptConfig(system_prompt="x", mode=mode)
+    assert edits(config, situation()).system_prompt == SystemPrompt("x", mode)
+
+
+def test_it_acts_only_where_the_decision_has_one(situation):
+    assert ENTRY.plan(situation("plain")) is None
+    assert ENTRY.plan(situation(None)) is None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -47,6 +48,19 @@ def test_usage_gives_tokens_and_times(metrics, exchange):
     assert 'llm_model_tokens_total{model="math-expert"} 10' in said
     assert 'llm_model_ttft_seconds_count{model="math-expert"} 1' in said
     assert 'llm_model_tpot_seconds_count{model="math-expert"} 1' in said
+
+
+def test_every_plugin_that_acted_is_counted_under_its_decision(metrics, exchange):
+    record, _ = exchange()
+    acted = ("reasoning", "system_prompt", "header_mutation")
+    record.decision = dataclasses.replace(record.decision, plugins=acted)
+    metrics.decided(record)
+    counted = [line for line in scrape(metrics).splitlines() if "llm_plugin_execution_" in line]
+    labels = 'decision_name="math_decision",status="success"} 1'
+    assert sorted(line for line in counted if not line.startswith("#")) == [
+        f'llm_plugin_execution_total{{plugin_type="header_mutation",{labels}',
+        f'llm_plugin_execution_total{{plugin_type="system_prompt",{labels}',
+    ]
 
 
 def test_a_fallback_is_counted_with_a_reason_of_ours(metrics, exchange):

@@ -60,6 +60,6 @@ def _refused(facts: RequestFacts, policy: Policy, *, end: bool) -> Immediate | N
     ours = facts.route.kind is Kind.ROUTED
     if ours and facts.unread in UNSUPPORTED and policy.blocks and not end:
         return refusal(415, f"a body that cannot be read ({facts.unread}) is refused: a rule blocks")
-    if (name := facts.contradiction(policy.identity_headers)) is not None:
+    if (name := facts.contradiction(policy.user_headers)) is not None:
         return refusal(400, f"the header {name} says two different things")
     return None

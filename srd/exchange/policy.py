@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from srd.classify.api import WINDOWS, Classifier
 from srd.config import Document
 from srd.config.globals import EarlyDecision
-from srd.config.plugins import FastResponseConfig
 from srd.decide.decision import Decision
 from srd.decide.memo import Memo
 from srd.decide.router import Router
+from srd.plugins.entry import Phase
+from srd.plugins.table import TABLE
 from srd.signals.authz import RoleSignal
 from srd.signals.base import Signal
 from srd.signals.catalog import SignalSet, compile_signals
@@ -32,7 +33,7 @@ class Policy:
     generation: int = 0
     by_key: Mapping[str, Signal] = field(init=False, repr=False)
     windows: tuple[int, ...] = field(init=False)
-    answering: frozenset[str] = field(init=False, repr=False)  # decisions with a fast_response
+    answering: frozenset[str] = field(init=False, repr=False)  # decisions with a plugin that answers
     blocks: bool = field(init=False)  # some decision answers the client itself
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
     user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
@@ -42,7 +43,9 @@ class Policy:
         put(self, "by_key", {f"{s.type}:{s.name}": s for s in self.signals.signals})
         put(self, "windows", _windows(self.early))
         rules = self.document.routing.decisions
-        put(self, "answering", frozenset(r.name for r in rules if r.plugin(FastResponseConfig)))
+        answers = [entry for entry in TABLE if entry.phase is Phase.ANSWER]
+        names = frozenset(r.name for r in rules if any(entry.asks(r) for entry in answers))
+        put(self, "answering", names)
         put(self, "blocks", bool(self.answering))
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
         users = frozenset(s.user_header for s in roles)

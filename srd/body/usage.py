@@ -15,6 +15,7 @@ import enum
 import re
 from collections.abc import Iterator
 
+from srd.body import lexis
 from srd.body.figures import Figures
 from srd.body.inflate import InflateError, InflateLimit, Inflater, codings
 from srd.body.scanner import BodyError, Scanner
@@ -83,13 +84,22 @@ class Documents:
             self._lost, at = False, newline + 1
         match = _BETWEEN.match(data, at)
         at = match.end() if match else at
-        if at < len(data):
-            if data[at] == _OBJECT:
-                self._figures.restart()
-                self._scanner = Scanner(self._figures, strict=False)
-            else:
-                self._lost = True
+        if at == len(data):
+            return at
+        if data[at] != _OBJECT:
+            self._lost = True
+            return at
+        small = lexis.VALUE.match(data, at, at + _SHORT)
+        if small and self._says_nothing(small.group()):
+            return small.end()
+        self._figures.restart()
+        self._scanner = Scanner(self._figures, strict=False)
         return at
+
+    def _says_nothing(self, document: bytes) -> bool:
+        """True when the scanner, too, would hear nothing in it: most lines of a stream. A key
+        with an escape in it would be heard."""
+        return b"\\u" not in document and not self._figures.may_hear(document)
 
 
 class UsageReader:

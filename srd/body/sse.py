@@ -1,195 +1,162 @@
-"""What a response says of itself: tokens, model, how it ended. Streamed or in one piece.
+"""Server-sent events, piece by piece, in bounded memory.
 
-Why this file exists: usage is at the end of an answer that is passed on chunk by chunk, and frames
-do not respect chunks. It reads a copy; it must never delay, change or hold the answer.
+Why this file exists: what an answer says of itself comes in events, and events do not respect the
+pieces in which a gateway hands an answer over. It must not know what the events are about.
 
-A frame or a body over the bound is skipped, not held; then there is no usage and `skipped` tells.
+Lines end with LF, CR or CRLF, the data lines of one event are joined by LF, and a blank line ends
+the event (HTML standard, "Interpreting an event stream"). An event whose data fits the bound is
+told whole, a larger one piece by piece; which of the two never depends on the cut.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+import enum
+from typing import Protocol
 
-#: Longest line of a stream, and longest body in one piece, that is looked at.
-MAX_FRAME = 65536
-MAX_BODY = 1 << 20
-
-_NEWS = (b'usage"', b'_reason"', b'"status"', b"message_stop")
-_BOM = b"\xef\xbb\xbf"
+#: Data of one event that is held for its end; also the longest line that is held.
+HOLD = 16384
 
 
-class SseReader:
-    """Server-sent events, piece by piece, as the HTML standard defines the stream: lines end with
-    LF, CR or CRLF, data lines of one event are joined by LF, a blank line ends the event."""
+class Events(Protocol):
+    """Who hears of the events' data."""
 
-    def __init__(self, max_frame: int = MAX_FRAME) -> None:
-        self.skipped = 0
-        self._max = max_frame
+    def whole(self, data: bytes) -> None:
+        """One event, all of it."""
+
+    def piece(self, data: bytes) -> None:
+        """The next piece of an event over the bound."""
+
+    def end(self) -> None:
+        """The event over the bound has ended."""
+
+
+class _Line(enum.Enum):
+    HELD = "held"  # from its start on, until it is told or over the bound
+    DATA = "data"  # a long data line: its inside goes on as it comes
+    OTHER = "other"  # a long line of another field
+
+
+class SseSplitter:
+    """Feed it the stream in any pieces, then `finish`."""
+
+    def __init__(self, events: Events, hold: int = HOLD) -> None:
+        self._events = events
+        self._hold = hold
+        self._kind = _Line.HELD
         self._line = bytearray()
-        self._long = False  # the line at hand is over the bound
         self._after_cr = False
         self._data: list[bytes] = []
         self._size = 0
-        self._oversized = False  # the event at hand is
-        self._first = True
+        self._large = False  # the event at hand is told piece by piece
 
     def __repr__(self) -> str:
-        return f"<SseReader held={len(self._line) + self._size} skipped={self.skipped}>"
+        return f"<SseSplitter held={self.held}>"
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The data of each event that this piece completes."""
+    @property
+    def held(self) -> int:
+        """Bytes held now: at most twice the bound."""
+        return len(self._line) + self._size
+
+    @property
+    def between(self) -> bool:
+        """True between two events: nothing of one has come."""
+        return not (
+            self._line
+            or self._data
+            or self._large
+            or self._after_cr
+            or self._kind is not _Line.HELD
+        )
+
+    def feed(self, data: bytes) -> None:
+        """The next piece of the stream."""
         if self._after_cr and data:
             self._after_cr = False
             if data[0] == 0x0A:
                 data = data[1:]
         if not data:
             return
-        self._after_cr = data[-1] == 0x0D
-        lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        if b"\r" in data:
+            self._after_cr = data[-1] == 0x0D
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = data.split(b"\n")
         rest = lines.pop()
         for line in lines:
-            self._take(line)
-            event = self._end_line()
-            if event is not None:
-                yield event
-        self._take(rest)
-
-    def _take(self, part: bytes) -> None:
-        if self._long or len(self._line) + len(part) > self._max:
-            self._long = True
-            self._line.clear()
-        else:
-            self._line += part
-
-    def _end_line(self) -> bytes | None:
-        line = bytes(self._line)
-        self._line.clear()
-        if self._first:
-            self._first = False
-            line = line.removeprefix(_BOM)
-        if self._long:
-            self._long, self._oversized = False, True
-        elif not line:
-            return self._end_event()
-        elif line.startswith(b"data"):
-            self._add(line[4:])
-        return None
-
-    def _add(self, field: bytes) -> None:
-        if field and field[0] != 0x3A:  # a longer name, such as "database:"
-            return
-        value = field[2:] if field[1:2] == b" " else field[1:]
-        self._size += len(value) + 1
-        if self._size > self._max:
-            self._oversized = True
-            self._data.clear()
-        elif not self._oversized:
-            self._data.append(value)
-
-    def _end_event(self) -> bytes | None:
-        event = b"\n".join(self._data) if self._data else None
-        if self._oversized:
-            self.skipped += 1
-            event = None
-        self._data.clear()
-        self._size, self._oversized = 0, False
-        return event
-
-
-class UsageReader:
-    """Reads one response of any of the APIs. Never raises; holds at most one frame, or the body.
-
-    Of a stream the last figures win: Anthropic counts input first and output at the end. `done`:
-    the stream said so. `finish_reason`: the first choice's, or the API's own word for it.
-    """
-
-    def __init__(self, *, streamed: bool) -> None:
-        self.model: str | None = None
-        self.prompt_tokens: int | None = None
-        self.completion_tokens: int | None = None
-        self.cached_tokens: int | None = None
-        self.finish_reason: str | None = None
-        self.done = False
-        self.skipped = 0
-        self._frames = SseReader() if streamed else None
-        self._body = bytearray()
-
-    def __repr__(self) -> str:
-        return f"<UsageReader {self.model} {self.prompt_tokens}+{self.completion_tokens}>"
-
-    def feed(self, data: bytes) -> None:
-        """Look at the next piece of the response."""
-        if self._frames is not None:
-            for event in self._frames.feed(data):
-                self._event(event)
-            self.skipped = self._frames.skipped
-        elif not self.skipped:
-            if len(self._body) + len(data) > MAX_BODY:
-                self.skipped = 1
-                self._body.clear()
+            if self._line or self._kind is not _Line.HELD or len(line) > self._hold:
+                self._part(line)
+                self._end_line()
             else:
-                self._body += data
+                self._take(line)
+        if rest:
+            self._part(rest)
 
     def finish(self) -> None:
-        """The response has ended."""
-        if self._frames is None and self._body:
-            self._document(bytes(self._body))
-            self._body.clear()
-        elif self._frames is not None:
-            self.feed(b"\n\n")  # some servers leave out the last blank line
+        """The stream has ended. Some servers leave out the last blank line."""
+        self._end_line()
+        self._end_event()
 
-    def _event(self, data: bytes) -> None:
-        if data.strip() == b"[DONE]":
-            self.done = True
-        # Most frames are a few characters of text; only those with news are parsed.
-        elif self.model is None or any(mark in data for mark in _NEWS):
-            self._document(data)
+    def _part(self, part: bytes) -> None:
+        if self._kind is _Line.HELD:
+            self._line += part
+            if len(self._line) > self._hold:
+                self._spill()
+        elif self._kind is _Line.DATA and part:
+            self._events.piece(part)
 
-    def _document(self, data: bytes) -> None:
-        try:
-            found = json.loads(data)
-        except (ValueError, RecursionError):
+    def _spill(self) -> None:
+        """The line is too long to wait for its end."""
+        value = _value(bytes(self._line))
+        self._line.clear()
+        if value is None:
+            self._kind = _Line.OTHER
+        else:
+            self._kind = _Line.DATA
+            self._pass_on(value)
+
+    def _end_line(self) -> None:
+        if self._kind is not _Line.HELD:
+            self._kind = _Line.HELD
+        else:
+            line = bytes(self._line)
+            self._line.clear()
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        """A whole line within the bound."""
+        if not line:
+            self._end_event()
             return
-        if isinstance(found, dict):
-            self._read(found)
+        value = _value(line)
+        if value is None:
+            return
+        self._size += len(value) + 1
+        if self._large or self._size > self._hold:
+            self._pass_on(value)
+        else:
+            self._data.append(value)
 
-    def _read(self, found: Mapping[str, object]) -> None:
-        # Anthropic and Responses streams wrap the answer in an event.
-        for part in (found, found.get("message"), found.get("response"), found.get("delta")):
-            if not isinstance(part, dict):
-                continue
-            if isinstance(part.get("model"), str):
-                self.model = part["model"]
-            if isinstance(part.get("usage"), dict):
-                self._usage(part["usage"])
-            reason = part.get("finish_reason") or part.get("stop_reason")
-            if part.get("object") == "response" and part.get("status") != "in_progress":
-                reason = reason or part.get("status")
-            if isinstance(reason, str):
-                self.finish_reason = reason
-        choices = found.get("choices")
-        if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-            reason = choices[0].get("finish_reason")
-            if isinstance(reason, str):
-                self.finish_reason = reason
-        if found.get("type") in ("message_stop", "response.completed"):
-            self.done = True
+    def _pass_on(self, value: bytes) -> None:
+        if self._large:
+            value = b"\n" + value
+        elif self._data:
+            value = b"\n".join((*self._data, value))
+        self._large, self._size = True, 0
+        self._data.clear()
+        if value:
+            self._events.piece(value)
 
-    def _usage(self, usage: Mapping[str, object]) -> None:
-        self.prompt_tokens = _count(usage, "prompt_tokens", "input_tokens", self.prompt_tokens)
-        self.completion_tokens = _count(
-            usage, "completion_tokens", "output_tokens", self.completion_tokens
-        )
-        details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-        if isinstance(details, dict):
-            self.cached_tokens = _count(details, "cached_tokens", "", self.cached_tokens)
-        self.cached_tokens = _count(usage, "cache_read_input_tokens", "", self.cached_tokens)
+    def _end_event(self) -> None:
+        if self._large:
+            self._events.end()
+        elif self._data:
+            data = self._data
+            self._events.whole(data[0] if len(data) == 1 else b"\n".join(data))
+        self._data.clear()
+        self._size, self._large = 0, False
 
 
-def _count(found: Mapping[str, object], name: str, other: str, old: int | None) -> int | None:
-    for key in (name, other):
-        value = found.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-    return old
+def _value(line: bytes) -> bytes | None:
+    """The value of a data line, None for another field."""
+    if line.startswith(b"data:"):
+        return line[6:] if line[5:6] == b" " else line[5:]
+    return b"" if line == b"data" else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Literal
 
 from srd.classify.api import Ask
 from srd.decide.decision import Decision
@@ -140,7 +141,12 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The response's usage is known, or as much of it as was seen."""
+    """The response is over: its status, and as much of its usage as was seen (None: not observed).
+
+    `prompt_tokens` is what the client reads, and whether cached tokens are among them is the API's
+    to say; `fresh_tokens`, `cached_tokens` and `cache_write_tokens` mean the same for every API.
+    `ended`: the answer's end was seen.
+    """
 
     model: str | None
     prompt_tokens: int | None
@@ -148,6 +154,21 @@ class Observed:
     cached_tokens: int | None
     streamed: bool
     status: int
+    fresh_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    finish_reason: str | None = None
+    ended: bool = True
+
+    @property
+    def usage(self) -> Literal["complete", "partial", "none"]:
+        """How much of the usage was observed. Complete: both sides, and no later figure can come,
+        because the answer said how it ended or its end was seen."""
+        both = self.prompt_tokens is not None and self.completion_tokens is not None
+        if both and (self.ended or self.finish_reason is not None):
+            return "complete"
+        figures = (self.prompt_tokens, self.completion_tokens, self.cached_tokens)
+        seen = any(figure is not None for figure in (*figures, self.cache_write_tokens))
+        return "partial" if seen else "none"
 
 
 Command = (

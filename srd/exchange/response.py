@@ -1,111 +1,234 @@
-"""The response half of an exchange: facts into headers, chunks straight through, usage observed.
+"""The response half of an exchange: facts into headers, pieces straight through, usage observed.
 
-Rule: a streamed answer is never buffered. Where the gateway was told to buffer responses, an SSE
-answer's header reply overrides the mode (protocol reference 1.5, 1.8; design section 4.7).
-It must not know how the request was decided, only the Decision.
+Rule: an answer is never buffered, delayed or changed here. Where the gateway was told to collect
+responses, an SSE answer's header reply overrides the mode. What the half may hear in which state is
+one table; a fault while observing costs the figures, never the answer. It must not know how the
+request was decided, only the Decision, nor whether the request has ended: an upstream may answer
+while the upload still runs.
 """
 
 from __future__ import annotations
 
-from srd.body.sse import UsageReader
+import enum
+from collections.abc import Iterable, Mapping
+
+from srd.body.usage import UsageReader
 from srd.decide.decision import Decision
 from srd.exchange.commands import (
     Command,
     ModeOverride,
+    Noted,
+    NoteKind,
     Observed,
     ReplyBody,
     ReplyHeaders,
     ReplyTrailers,
 )
-from srd.exchange.events import BodyMode, Headers
+from srd.exchange.errors import GatewayProtocolError
+from srd.exchange.events import (
+    BodyArrived,
+    BodyMode,
+    Event,
+    Headers,
+    HeadersArrived,
+    PeerEnded,
+    TrailersArrived,
+)
 from srd.exchange.facts import Dialect, RequestFacts
 from srd.exchange.modes import chunks
-from srd.plugins.response_headers import response_headers
+from srd.plugins.response_headers import response_headers, spoofed_headers
 
 SEND, SKIP = 1, 2
+#: Mutations that Envoy takes in one answer; more are refused, ours among them.
+MUTATIONS = 100
+
+
+class ResponseState(enum.Enum):
+    """How far the response has come."""
+
+    WAITING = "waiting"  # nothing yet, or only 1xx
+    FLOWING = "flowing"  # its headers are answered, or were skipped
+    DONE = "done"  # it has ended
+    CLOSED = "closed"  # the gateway is gone
+
+
+class Rule(enum.Enum):
+    """What becomes of an event that is legal."""
+
+    TAKE = "take"
+    IGNORE = "ignore"
+
+
+#: What may come when; a pair that is not here breaks the protocol. The gateway does not announce
+#: whether it sends headers, so the first message may be of any kind. Behind the end comes what
+#: Envoy is known to send twice, the last piece of a body (envoyproxy/envoy#46237).
+LEGAL: Mapping[tuple[ResponseState, type[Event]], Rule] = {
+    (ResponseState.WAITING, HeadersArrived): Rule.TAKE,
+    (ResponseState.WAITING, BodyArrived): Rule.TAKE,
+    (ResponseState.WAITING, TrailersArrived): Rule.TAKE,
+    (ResponseState.WAITING, PeerEnded): Rule.TAKE,
+    (ResponseState.FLOWING, BodyArrived): Rule.TAKE,
+    (ResponseState.FLOWING, TrailersArrived): Rule.TAKE,
+    (ResponseState.FLOWING, PeerEnded): Rule.TAKE,
+    (ResponseState.DONE, BodyArrived): Rule.IGNORE,
+    (ResponseState.DONE, TrailersArrived): Rule.IGNORE,
+    (ResponseState.DONE, PeerEnded): Rule.TAKE,
+    (ResponseState.CLOSED, HeadersArrived): Rule.IGNORE,
+    (ResponseState.CLOSED, BodyArrived): Rule.IGNORE,
+    (ResponseState.CLOSED, TrailersArrived): Rule.IGNORE,
+    (ResponseState.CLOSED, PeerEnded): Rule.IGNORE,
+}
 
 
 class ResponseHalf:
-    """One response. Every message is answered in the style of the announced mode."""
+    """One response. Every message is answered in the style of the announced mode.
+
+    Each method takes one kind of event and raises GatewayProtocolError where LEGAL has no place
+    for it. `override`: whether the reply to an SSE answer may change the mode.
+    """
 
     def __init__(self, mode: BodyMode, request_mode: BodyMode, *, override: bool = True) -> None:
         self._mode = mode
         self._request_mode = request_mode
         self._override = override
-        self._usage: UsageReader | None = None
+        self._state = ResponseState.WAITING
         self._status = 0
-        self._streamed = False
-        self._done = False
+        self._events = False  # the headers announce server-sent events
+        self._usage: UsageReader | None = None
 
     def __repr__(self) -> str:
-        state = "done" if self._done else "open"
-        return f"<ResponseHalf {state} mode={self._mode.name} status={self._status or '-'}>"
+        status = self._status or "-"
+        return f"<ResponseHalf {self._state.value} mode={self._mode.name} status={status}>"
+
+    @property
+    def state(self) -> ResponseState:
+        """How far it has come."""
+        return self._state
 
     def headers(
-        self, headers: Headers, end: bool, facts: RequestFacts, decision: Decision | None
+        self,
+        headers: Headers,
+        end: bool,
+        facts: RequestFacts,
+        decision: Decision | None,
+        *,
+        debug: Iterable[tuple[str, str]] = (),
     ) -> list[Command]:
-        first = {key: value.decode("utf-8", "replace") for key, value in reversed(headers)}
-        status = first.get(":status", "")
-        self._status = int(status) if status.isascii() and status.isdigit() else 0
-        kind = first.get("content-type", "").split(";", 1)[0].strip().lower()
-        self._streamed = kind == "text/event-stream"
-        override = None if end else self._mode_override(facts.dialect)
+        """Response headers. `debug`: more for a client that asked for debug headers."""
+        if not self._takes(HeadersArrived):
+            return []
+        status = _status(headers)
+        spoofed = spoofed_headers(headers) if decision is not None or facts.api is not None else ()
+        if 100 <= status < 200 and not end:
+            removed = self._room(facts, spoofed, ())
+            return [ReplyHeaders("response", remove_headers=removed)]
+        self._state, self._status = ResponseState.FLOWING, status
+        kind = _values(headers, "content-type").split(",", 1)[0]
+        self._events = kind.split(";", 1)[0].strip().lower() == "text/event-stream"
         set_headers: Headers = ()
         if decision is not None:
-            set_headers = response_headers(decision, status=self._status, debug=facts.debug)
-            if not first.get("content-encoding") and not end:
-                self._usage = UsageReader(streamed=self._streamed)
-        commands: list[Command] = [ReplyHeaders("response", set_headers, mode_override=override)]
+            set_headers = response_headers(decision, status=status, debug=facts.debug, more=debug)
+            if not end:
+                encoding = _values(headers, "content-encoding")
+                self._usage = UsageReader(content_type=kind, content_encoding=encoding)
         # A gateway may ignore the override (it must be allowed there): whatever still comes is
         # answered in the announced style, which is the same for BUFFERED and STREAMED.
-        return [*commands, *self._finish()] if end else commands
+        override = None if end else self._mode_override(facts.dialect)
+        removed = self._room(facts, spoofed, set_headers)
+        reply = ReplyHeaders("response", set_headers, removed, mode_override=override)
+        return [reply, *self._finish(ended=True)] if end else [reply]
 
     def body(self, data: bytes, end: bool) -> list[Command]:
-        if self._done:
+        """One body message, passed on as it is."""
+        if not self._takes(BodyArrived):
             return []
-        if self._usage is not None:
-            self._usage.feed(data)
+        self._state = ResponseState.FLOWING
         commands: list[Command] = (
             chunks("response", data, end=end)
             if self._mode is BodyMode.FULL_DUPLEX_STREAMED
             else [ReplyBody("response")]
         )
-        return [*commands, *self._finish()] if end else commands
+        commands += self._observe(data)
+        return [*commands, *self._finish(ended=True)] if end else commands
 
     def trailers(self) -> list[Command]:
-        if self._done:
+        """Trailers end a body that never carried end_of_stream."""
+        if not self._takes(TrailersArrived):
             return []
-        return [ReplyTrailers("response"), *self._finish()]
+        return [ReplyTrailers("response"), *self._finish(ended=True)]
 
     def close(self) -> list[Command]:
         """The stream ends, perhaps before the response did."""
-        return [] if self._done else self._finish()
-
-    def _finish(self) -> list[Command]:
-        self._done = True
-        if not self._status:
+        if not self._takes(PeerEnded):
             return []
-        usage = self._usage
-        if usage is not None:
-            usage.finish()
+        commands = [] if self._state is ResponseState.DONE else self._finish(ended=False)
+        self._state = ResponseState.CLOSED
+        return commands
+
+    def _takes(self, kind: type[Event]) -> bool:
+        rule = LEGAL.get((self._state, kind))
+        if rule is None:
+            raise GatewayProtocolError(f"response: {kind.__name__} while {self._state.value}")
+        return rule is Rule.TAKE
+
+    def _observe(self, data: bytes) -> list[Command]:
+        """Look at what passes. A fault ends the looking, never the exchange."""
+        try:
+            if self._usage is not None:
+                self._usage.feed(data)
+        except Exception as error:
+            return self._blind(error)
+        return []
+
+    def _blind(self, error: Exception) -> list[Command]:
+        self._usage = None
+        return [Noted(NoteKind.FAULT, type(error).__name__, error)]
+
+    def _finish(self, *, ended: bool) -> list[Command]:
+        self._state = ResponseState.DONE
+        noted: list[Command] = []
+        try:
+            if self._usage is not None:
+                ended = self._usage.finish() and ended
+        except Exception as error:
+            noted = self._blind(error)
+        if not self._status:
+            return noted
+        if self._usage is None:
+            observed = Observed(None, None, None, None, self._events, self._status, ended=ended)
+            return [*noted, observed]
+        figures = self._usage.figures
         return [
+            *noted,
             Observed(
-                model=usage.model if usage else None,
-                prompt_tokens=usage.prompt_tokens if usage else None,
-                completion_tokens=usage.completion_tokens if usage else None,
-                cached_tokens=usage.cached_tokens if usage else None,
-                streamed=self._streamed,
+                model=figures.model,
+                prompt_tokens=figures.prompt_tokens,
+                completion_tokens=figures.completion_tokens,
+                cached_tokens=figures.cached_tokens,
+                streamed=self._events or self._usage.streamed,
                 status=self._status,
-            )
+                fresh_tokens=figures.fresh_tokens,
+                cache_write_tokens=figures.cache_write_tokens,
+                finish_reason=figures.finish_reason,
+                ended=ended,
+            ),
         ]
+
+    @staticmethod
+    def _room(facts: RequestFacts, spoofed: tuple[str, ...], ours: Headers) -> tuple[str, ...]:
+        """The headers to remove: those that ours do not overwrite, and as many as there is room
+        for beside ours (Envoy takes 100 mutations, AgentGateway any number)."""
+        names = {name for name, _ in ours}
+        removed = tuple(name for name in spoofed if name not in names)
+        return removed[: MUTATIONS - len(ours)] if facts.dialect is Dialect.ENVOY else removed
 
     def _mode_override(self, dialect: Dialect) -> ModeOverride | None:
         """Only where it can matter: an SSE answer that the gateway would collect first."""
         collects = self._mode in (BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL)
-        if not (self._override and self._streamed and collects):
+        if not (self._override and self._events and collects):
             return None
         if self._request_mode is BodyMode.FULL_DUPLEX_STREAMED and dialect is Dialect.ENVOY:
-            return None  # Envoy ignores overrides when either configured mode is full duplex (1.5)
+            return None  # Envoy ignores overrides when either configured mode is full duplex
         body = BodyMode.NONE if dialect is Dialect.AGENTGATEWAY else BodyMode.STREAMED
         duplex = self._request_mode is BodyMode.FULL_DUPLEX_STREAMED
         return ModeOverride(
@@ -116,3 +239,14 @@ class ResponseHalf:
             request_trailer_mode=SEND if duplex else SKIP,
             response_trailer_mode=SKIP,
         )
+
+
+def _values(headers: Headers, name: str) -> str:
+    """All values of a header as one list; "" when it is absent."""
+    found = [value.decode("utf-8", "replace") for key, value in headers if key == name]
+    return ", ".join(found)
+
+
+def _status(headers: Headers) -> int:
+    status = _values(headers, ":status").split(",", 1)[0]
+    return int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from srd.plugins.errors import SCHEMA_VERSION
-from srd.plugins.headers import header_value
+from srd.plugins.headers import SPOOFABLE_PREFIXES, header_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from srd.decide.decision import Decision
 
+PREFIX = "x-vsr-"
 #: Signal type -> the end of `x-vsr-matched-…`. metadata and classifier have none upstream.
 MATCHED = {
     "keyword": "keywords",
@@ -41,22 +42,33 @@ MATCHED = {
 
 
 def response_headers(
-    decision: Decision, *, status: int, debug: bool = False
+    decision: Decision, *, status: int, debug: bool = False, more: Iterable[tuple[str, str]] = ()
 ) -> tuple[tuple[str, bytes], ...]:
     """Headers to set on a response that came from upstream. Empty values are left out.
 
-    A 2xx also says what was decided; `debug` (request header `x-vsr-debug: true`) also which
-    signals matched. We always say category and reasoning, upstream in debug only.
+    A 2xx also says what was decided, a 4xx and a 5xx which model failed; `debug` (request header
+    `x-vsr-debug: true`) also which signals matched, and `more`. We always say category and
+    reasoning, upstream in debug only.
     """
     headers = [SCHEMA_VERSION, ("x-vsr-response-path", b"upstream")]
     if 200 <= status < 300:
         headers += _pairs(_decided(decision))
+    elif status >= 400:
+        headers += _pairs([("x-vsr-selected-model", decision.model)])
     if debug:
         headers += _pairs(_debug(decision))
+        headers += _pairs(more)
     return tuple(headers)
 
 
-def _pairs(items: Iterator[tuple[str, str]]) -> list[tuple[str, bytes]]:
+def spoofed_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[str, ...]:
+    """Names of `x-vsr-*` headers that a backend sent: only srd says what srd decided. Those that
+    claim a decision come first, for where not all of them can be removed."""
+    names = {name for name, _ in headers if name.startswith(PREFIX)}
+    return tuple(sorted(names, key=lambda name: (not name.startswith(SPOOFABLE_PREFIXES), name)))
+
+
+def _pairs(items: Iterable[tuple[str, str]]) -> list[tuple[str, bytes]]:
     found = ((name, header_value(value)) for name, value in items)
     return [(name, value) for name, value in found if value]
 

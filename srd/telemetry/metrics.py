@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from srd import __version__
 from srd.decide.decision import Basis, Decision
-from srd.exchange.commands import Noted, NoteKind
+from srd.exchange.commands import Noted, NoteKind, Observed
 from srd.plugins.table import TABLE
 from srd.telemetry.exposition import (
     BYTES,
@@ -58,22 +58,6 @@ class Metrics:
         self._latency = Histogram(
             "llm_model_routing_latency_seconds", "First body byte to the reply.", SECONDS
         )
-        model = ("model",)
-        self._completion = Histogram(
-            "llm_model_completion_latency_seconds", "Request to complete response.", SECONDS, model
-        )
-        self._ttft = Histogram("llm_model_ttft_seconds", "Time to first token.", SECONDS, model)
-        self._tpot = Histogram("llm_model_tpot_seconds", "Time per output token.", SECONDS, model)
-        self._tokens = Counter("llm_model_tokens", "Tokens, both ways.", model)
-        self._prompt = Counter("llm_model_prompt_tokens", "Tokens of prompts.", model)
-        self._answer = Counter("llm_model_completion_tokens", "Tokens of completions.", model)
-        self._prompt_size = Histogram(
-            "llm_prompt_tokens_per_request", "Tokens of a prompt.", TOKENS, model
-        )
-        self._answer_size = Histogram(
-            "llm_completion_tokens_per_request", "Tokens of a completion.", TOKENS, model
-        )
-        self._cost = Counter("llm_model_cost", "Cost by pricing.", ("model", "currency"))
         signal = ("signal_type", "signal_name")
         self._extracted = Counter("llm_signal_extraction", "Signals that were read.", signal)
         self._matched = Counter("llm_signal_match", "Signals that matched.", signal)
@@ -128,7 +112,36 @@ class Metrics:
             basis,
         )
 
+        self._add_usage()
         self._add_notes()
+
+    def _add_usage(self) -> None:
+        model = ("model",)
+        self._completion = Histogram(
+            "llm_model_completion_latency_seconds", "Request to complete response.", SECONDS, model
+        )
+        self._ttft = Histogram("llm_model_ttft_seconds", "Time to first token.", SECONDS, model)
+        self._tpot = Histogram("llm_model_tpot_seconds", "Time per output token.", SECONDS, model)
+        self._tokens = Counter("llm_model_tokens", "Tokens, both ways.", model)
+        self._prompt = Counter("llm_model_prompt_tokens", "Tokens of prompts.", model)
+        self._answer = Counter("llm_model_completion_tokens", "Tokens of completions.", model)
+        self._prompt_size = Histogram(
+            "llm_prompt_tokens_per_request", "Tokens of a prompt.", TOKENS, model
+        )
+        self._answer_size = Histogram(
+            "llm_completion_tokens_per_request", "Tokens of a completion.", TOKENS, model
+        )
+        self._cost = Counter("llm_model_cost", "Cost by pricing.", ("model", "currency"))
+        self._usage = Counter(
+            "srd_usage_observed",
+            "Answers below status 400 by how much of their usage was seen.",
+            ("state",),
+        )
+        self._origins = Counter(
+            "srd_prompt_tokens",
+            "Tokens of prompts: fresh, read from a provider's cache, written to it.",
+            ("model", "origin"),
+        )
 
     def _add_notes(self) -> None:
         self._runs = Histogram(
@@ -247,30 +260,56 @@ class Metrics:
         first = record.response_first_byte_at if observed.streamed else record.response_headers_at
         if first:
             self._ttft.observe(first - began, model)
+        if observed.status < 400:
+            self._usage.add(observed.usage)
+        if observed.usage != "none":
+            self._completion.observe(record.ended_at - began, model)
+            self._count_tokens(observed, model, record.ended_at - began)
+
+    def _count_tokens(self, observed: Observed, model: str, spent: float) -> None:
+        """What was not observed is left out: it is not 0."""
         prompt, answer = observed.prompt_tokens, observed.completion_tokens
-        if prompt is None and answer is None:
-            return
-        spent = record.ended_at - began
-        self._completion.observe(spent, model)
-        self._prompt.add(model, by=prompt or 0)
-        self._answer.add(model, by=answer or 0)
-        self._tokens.add(model, by=(prompt or 0) + (answer or 0))
-        self._prompt_size.observe(prompt or 0, model)
-        self._answer_size.observe(answer or 0, model)
+        if prompt is not None:
+            self._tokens.add(model, by=prompt)
+            self._prompt.add(model, by=prompt)
+            self._prompt_size.observe(prompt, model)
+        if answer is not None:
+            self._tokens.add(model, by=answer)
+            self._answer.add(model, by=answer)
+            self._answer_size.observe(answer, model)
         if answer:
             self._tpot.observe(spent / answer, model)
-        cost = self._cost_of(model, prompt or 0, answer or 0)
+        origins = {
+            "fresh": observed.fresh_tokens,
+            "cached": observed.cached_tokens,
+            "written": observed.cache_write_tokens,
+        }
+        for origin, count in origins.items():
+            if count is not None:
+                self._origins.add(model, origin, by=count)
+        cost = self._cost_of(observed, model)
         if cost is not None:
             self._cost.add(model, cost[1], by=cost[0])
 
-    def _cost_of(self, model: str, prompt: int, answer: int) -> tuple[float, str] | None:
+    def _cost_of(self, observed: Observed, model: str) -> tuple[float, str] | None:
+        """None without a price or with half of the usage. A cache's price that the document does
+        not give is the prompt's."""
+        fresh, answer = observed.fresh_tokens, observed.completion_tokens
+        if fresh is None or answer is None:
+            return None
         document = self._document()
         provider = None if document is None else document.provider_of(model)
         pricing = None if provider is None else provider.pricing
         if pricing is None:
             return None
-        cost = (prompt * pricing.prompt_per_1m + answer * pricing.completion_per_1m) / 1e6
-        return cost, pricing.currency or "USD"
+        read, written = observed.cached_tokens or 0, observed.cache_write_tokens or 0
+        cost = (
+            fresh * pricing.prompt_per_1m
+            + read * (pricing.cached_input_per_1m or pricing.prompt_per_1m)
+            + written * (pricing.cache_write_per_1m or pricing.prompt_per_1m)
+            + answer * pricing.completion_per_1m
+        )
+        return cost / 1e6, pricing.currency or "USD"
 
     def _document(self) -> Document | None:
         service = self._daemon.service

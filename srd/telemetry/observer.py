@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from srd.decide.decision import Decision
-from srd.exchange.commands import Noted, NoteKind
+from srd.exchange.commands import Noted, NoteKind, Observed
 from srd.telemetry import logs
 from srd.telemetry.metrics import Metrics
 from srd.telemetry.record import ExchangeRecord
@@ -74,9 +74,9 @@ class Renderings:
         self.metrics.ended(record, trace_id(record) if record.span else "")
         if self.tracing is not None:
             self.tracing.end(record)
-        observed = record.observed
-        if observed is not None and observed.prompt_tokens is not None and record.decision:
-            log.info("llm_usage", extra={"fields": usage_fields(record)})
+        observed, decision = record.observed, record.decision
+        if observed is not None and decision is not None and observed.usage != "none":
+            log.info("llm_usage", extra={"fields": usage_fields(decision, observed, record)})
         if record.refused_status or record.outcome not in ("ok", "aborted"):
             fields = {
                 "event": "exchange_ended",
@@ -129,19 +129,22 @@ def decision_fields(decision: Decision, record: ExchangeRecord) -> dict[str, obj
     }
 
 
-def usage_fields(record: ExchangeRecord) -> dict[str, object]:
-    """Upstream's `llm_usage` event."""
-    observed, decision = record.observed, record.decision
-    assert observed is not None
-    assert decision is not None
-    prompt, answer = observed.prompt_tokens or 0, observed.completion_tokens or 0
+def usage_fields(
+    decision: Decision, observed: Observed, record: ExchangeRecord
+) -> dict[str, object]:
+    """Upstream's `llm_usage` event. What was not observed is None; `usage` says whether that, or
+    a later figure, is missing."""
+    prompt, answer = observed.prompt_tokens, observed.completion_tokens
     return {
         "event": "llm_usage",
         "model": decision.model,
+        "usage": observed.usage,
         "prompt_tokens": prompt,
-        "cached_prompt_tokens": observed.cached_tokens or 0,
+        "fresh_prompt_tokens": observed.fresh_tokens,
+        "cached_prompt_tokens": observed.cached_tokens,
+        "cache_write_tokens": observed.cache_write_tokens,
         "completion_tokens": answer,
-        "total_tokens": prompt + answer,
+        "total_tokens": None if prompt is None or answer is None else prompt + answer,
         "completion_latency_ms": _milliseconds(record.headers_at, record.ended_at),
     }
 

@@ -27,6 +27,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from srd import DISTRIBUTION, __version__
 from srd.decide.decision import Decision
+from srd.exchange.commands import Observed
 from srd.telemetry.record import ExchangeRecord
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSET = Status(StatusCode.UNSET)
 _SCOPE = InstrumentationScope("semantic-router", __version__)
 
-Value = str | bool | int | float
+Value = str | bool | int | float | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +244,22 @@ def attributes(record: ExchangeRecord) -> dict[str, Value]:
     if observed is not None:
         values["http.response.status_code"] = observed.status
         values["gen_ai.request.stream"] = observed.streamed
-        if observed.prompt_tokens is not None:
-            values["gen_ai.usage.input_tokens"] = observed.prompt_tokens
-        if observed.completion_tokens is not None:
-            values["gen_ai.usage.output_tokens"] = observed.completion_tokens
+        values |= usage_attributes(observed)
     return values
+
+
+def usage_attributes(observed: Observed) -> dict[str, Value]:
+    """The answer's own words. What was not observed is left out, and `srd.usage` says so."""
+    said: dict[str, Value | None] = {
+        "srd.usage": observed.usage,
+        "gen_ai.response.model": observed.model,
+        "gen_ai.usage.input_tokens": observed.prompt_tokens,
+        "gen_ai.usage.output_tokens": observed.completion_tokens,
+        "gen_ai.usage.cache_read.input_tokens": observed.cached_tokens,
+        "gen_ai.usage.cache_creation.input_tokens": observed.cache_write_tokens,
+        "gen_ai.response.finish_reasons": observed.finish_reason and (observed.finish_reason,),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def decision_attributes(decision: Decision) -> dict[str, Value]:

@@ -174,5 +174,5 @@ def test_the_repr_of_an_exchange_tells_where_it_stands(dialect):
     play >> headers() >> body(b'{"model":"auto","messages":[')
     assert repr(play.exchange) == (
         "<Exchange <RequestHalf holding mode=FULL_DUPLEX_STREAMED held=28> "
-        "<ResponseHalf open mode=NONE status=-> undecided>"
+        "<ResponseHalf waiting mode=NONE status=-> undecided>"
     )

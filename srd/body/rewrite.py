@@ -14,8 +14,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
-    """`replace` overwrites messages[0] when its role is system, else prepends a system message;
-    `insert` puts text and a blank line before an existing system text (upstream section 1.10)."""
+    """`replace` overwrites messages[0] when its role is system or developer, else prepends a system
+    message; `insert` puts text and a blank line before an existing system text, else does the same.
+    Where the API has a member for it (`instructions`, `system`), that one is meant."""
 
     text: str
     mode: Literal["insert", "replace"]
@@ -23,10 +24,13 @@ class SystemPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
-    """Edits of one body, all by splices; everything outside them stays byte-identical.
+    """Edits of one body, all by splices; everything outside them stays byte-identical, but for
+    repeated members of which the first one counts (`shapes.ONCE`): later ones are dropped whatever
+    the rewrite says.
 
-    `model`: every top-level "model" value that is in `replaceable` (compared after unescaping)
-    becomes this name; a member is inserted when none exists; None leaves all alone.
+    `model`: the name that leaves. A top-level "model" whose value (unescaped, not trimmed) is this
+    name stays as it is spelled, every other one, of whatever kind, becomes it; a member is inserted
+    when none exists. None leaves all alone.
     `drop`: top-level members removed, every occurrence. `set_members`: top-level members whose
     value becomes these JSON bytes, inserted when absent. `merge`: members of a top-level object:
     {"chat_template_kwargs": {"enable_thinking": b"true"}}; a value of None removes that inner
@@ -35,7 +39,6 @@ class Rewrite:
     """
 
     model: str | None = None
-    replaceable: frozenset[str] = frozenset()
     drop: frozenset[str] = frozenset()
     keep_only: frozenset[str] | None = None
     set_members: Mapping[str, bytes] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,202 +1,418 @@
-"""One request body: read while it arrives, edited while it leaves.
+"""One request body, one pipe: encoded bytes -> inflate -> scan -> splice -> bytes out.
 
 Why this file exists: the exchange wants evidence, then one commit, then bytes; this facade hides
-scanner, reader and splicer behind that. It must not know gateways, rules or clocks.
+decoder, scanner, reader and splicer behind that. It must not know gateways, rules or clocks.
 
-Until `commit` every byte is held here and validated. The commit passes the held bytes once more
-through the splicer, without validation: that is quicker than remembering every member's place, and
-it makes a commit at any byte the same as one before the first.
+Until the commit everything is held as it came, and read beside. The commit passes what is held
+through a decoder and a splicer of its own: that is quicker than remembering every member's place,
+makes a commit at any byte the same as one before the first, and changes nothing unless it returns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+from srd.body.inflate import Caps, InflateError, Inflater
+from srd.body.outflow import PIECE, STEP, Outflow, Packed, Passing, Plain, Spliced, Unsendable
 from srd.body.plan import BodyEdits
 from srd.body.prompt import ModelSeen, Prompt
 from srd.body.reader import PromptReader
-from srd.body.rewrite import NO_REWRITE, Rewrite
+from srd.body.rewrite import Rewrite
 from srd.body.scanner import BodyError, Scanner
 from srd.body.shapes import SHAPES, Api
 from srd.body.splice import Splicer
 from srd.signals.base import MessageFacts
 
-__all__ = ["Api", "Body", "BodyError", "ModelSeen"]
+__all__ = [
+    "STEP",
+    "Api",
+    "Body",
+    "BodyError",
+    "BodyNotes",
+    "Leaving",
+    "ModelSeen",
+    "Unsendable",
+]
 
-#: Held bytes go through the splicer in pieces, so that it never doubles them.
-_PIECE = 65536
+
+_CAPS = Caps()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a commit gives.
+
+    `data`: what may leave now. `packed`: it leaves in the coding it came in (always, where it came
+    in none). `edited`: a byte differs from what came, or the coding was removed. `final`: nothing
+    more can follow.
+    """
+
+    data: bytes
+    packed: bool
+    edited: bool
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BodyNotes:
+    """What a record should say.
+
+    `late_model`: the first model's value where it was not known at the commit, is a string with
+    more than blanks in it, and was rewritten; at most 256 characters. `duplicates`: names of
+    repeated members (of an object's names that count once, and "model"), each once, at most 16.
+    `system_prompt_missed`: a system prompt was asked for and has not been written (so far).
+    """
+
+    late_model: str | None = None
+    duplicates: tuple[str, ...] = ()
+    system_prompt_missed: bool = False
 
 
 class Body:
-    """A body of the given shape.
+    """A body of the given shape, in the given content codings ("" is none; ValueError where
+    `inflate.codings` does not know them).
 
-    `feed`, then at most one of `commit`, `passthrough` and `commit_tail` (with `settle_tail`).
-    Before that `feed` raises BodyError and holds everything; after it nothing here raises and
-    `broken` says why the rest was echoed. Facts may be read at any time.
+    First `receive` and `read`, in any rhythm: `read` raises BodyError, InflateError or InflateLimit
+    where the client is to blame, again each time, and all that came stays held. Then one of
+    `commit`, `passthrough`, `commit_tail` and `discard`; behind the first three `flow`. Whatever is
+    raised there ends the body: every later call raises too. Facts may be read at any time.
     """
 
-    def __init__(self, api: Api, *, max_text_bytes: int = 262144) -> None:
+    def __init__(
+        self, api: Api, *, coding: str = "", caps: Caps = _CAPS, max_text_bytes: int = 262144
+    ) -> None:
         self.api = api
-        self.bytes_read = 0
-        self.ended = False
+        self.bytes_read = 0  # inflated
+        self.received = 0  # as they came
         self._shape = SHAPES[api]
+        self._coding, self._caps = coding, caps
         self._reader = PromptReader(self._shape, max_text_bytes)
         self._scanner = Scanner(self._reader, strict=True)
-        self._reading = True  # evidence is still wanted
+        self._source = Inflater(coding, caps)
+        self._packed = bool(self._source.names)
+        self._leftover = b""  # inflated and not read
+        self._end = False
+        self._ended = False
+        self._unreadable: Exception | None = None
         self._chunks: list[bytes] = []
         self._chunk_bytes = 0
+        self._discarded = False
+        self._out: Outflow | None = None
         self._edits: BodyEdits | None = None
-        self._splicer: Splicer | None = None
-        self._broken = ""
-        self._passing = False
+        self._nameless = False  # no model was known at the commit
         self._tail = False
+        self._failed = False
 
     def __repr__(self) -> str:
-        if self._passing:
-            state = "passing"
-        elif self._splicer is None:
-            state = "open"
+        if self._out is None:
+            state = "discarded" if self._discarded else "open"
         else:
-            state = self.broken or "committed"
+            state = self.broken or type(self._out).__name__.lower()
         return f"<Body {self.api.value} {state} read={self.bytes_read} held={self.held}>"
 
-    # -- bytes
+    # -- reading
 
-    def feed(self, data: bytes, *, end: bool = False) -> bytes:
-        """Take the next bytes; return those that may leave, b"" until a commit.
+    def receive(self, data: bytes, *, end: bool = False) -> None:
+        """The next bytes came; nothing is looked at."""
+        self.received += len(data)
+        self._end = self._end or end
+        self._source.push(data)
+        if data and not self._discarded:
+            self._chunks.append(data)
+            self._chunk_bytes += len(data)
 
-        Raises BodyError, before a commit only, when the body is not one JSON object. The bytes
-        are held even then, and `passthrough` still works; `feed` does not.
-        """
-        self.bytes_read += len(data)
-        self.ended = end
-        if self._passing:
+    def read(self, until: int | None = None) -> None:
+        """Inflate and scan on, up to the inflated offset `until` or as far as the bytes reach.
+        Behind a commit nothing is read."""
+        if self._out is not None and not self._tail:
+            return
+        if self._unreadable is not None:
+            raise self._unreadable
+        try:
+            self._read(until)
+        except Exception as error:
+            self._unreadable = error
+            raise
+
+    def _read(self, until: int | None) -> None:
+        while until is None or self.bytes_read < until:
+            piece = self._next(PIECE if until is None else min(PIECE, until - self.bytes_read))
+            if not piece:
+                break
+            self._scanner.feed(piece)
+            self.bytes_read += len(piece)
+        if self._end and not self._ended:
+            if not self._leftover:
+                self._leftover = self._source.pull(PIECE)
+            if not self._leftover:
+                self._source.finish()
+                self._scanner.finish()
+                self._ended = True
+
+    def _next(self, most: int) -> bytes:
+        """At most `most` inflated bytes."""
+        data = self._leftover or self._source.pull(most)
+        if len(data) <= most:
+            self._leftover = b""
             return data
-        if self._splicer is None:
-            if data:
-                self._chunks.append(data)
-                self._chunk_bytes += len(data)
-            self._read(data, end=end)
-            return b""
-        if self._reading:
-            failed_at = self._read_on(data, end=end)
-            if failed_at is not None and self._tail:
-                return self._break_tail(self._splicer, data, failed_at)
-        return self._splicer.feed(data, end=end)
+        self._leftover = data[most:]
+        return data[:most]
 
-    def commit(self, rewrite: Rewrite) -> bytes:
-        """The decision is made: what may leave now, edited."""
-        if rewrite == NO_REWRITE:
-            return self.passthrough()
-        self._reading = False
-        return self._start(rewrite)
+    @property
+    def drained(self) -> bool:
+        """True when all that was received has been read or, behind a commit, has left."""
+        if self._out is not None:
+            return not self._out.more
+        return self._source.idle and not self._leftover
 
-    def passthrough(self) -> bytes:
-        """Nothing will be edited: all held bytes; later bytes pass unread."""
-        out = b"".join(self._take_chunks())
-        self._passing = True
-        self._reading = False
-        return out
-
-    def commit_tail(self, rewrite: Rewrite) -> bytes:
-        """Drop the models that `rewrite.replaceable` names (and apply its other edits) as they
-        pass, and hold the closing brace, until `settle_tail`. Evidence is read to the end."""
-        self._tail = True
-        return self._start(rewrite, tail=True)
-
-    def settle_tail(self, rewrite: Rewrite) -> bytes:
-        """Write the model, and members that are absent, before the closing brace. Nothing is
-        written when an explicit model passed or the body broke."""
-        edits = self._edits
-        if self._splicer is None or edits is None or not self._tail:
-            return b""
-        return self._splicer.settle(lambda: edits.settle(rewrite))
-
-    def _start(self, rewrite: Rewrite, *, tail: bool = False) -> bytes:
-        if self._splicer is not None or self._passing:
-            return b""
-        try:
-            self._edits = BodyEdits(rewrite, self._shape, tail=tail)
-        except Exception as error:  # a rewrite that cannot be planned must not cost the body
-            self._broken = f"{type(error).__name__} while planning edits"
-            return self.passthrough()
-        self._splicer = Splicer(self._edits)
-        held = b"".join(self._take_chunks())
-        last = len(held) - _PIECE
-        out = [
-            self._splicer.feed(held[at : at + _PIECE], end=self.ended and at >= last)
-            for at in range(0, max(1, len(held)), _PIECE)
-        ]
-        return b"".join(out)
-
-    def _take_chunks(self) -> list[bytes]:
-        chunks, self._chunks, self._chunk_bytes = self._chunks, [], 0
-        return chunks
-
-    def _read(self, data: bytes, *, end: bool) -> None:
-        # In pieces: before Python 3.11.5 a match may keep a stack as long as what it looks at.
-        for at in range(0, len(data), _PIECE):
-            self._scanner.feed(data[at : at + _PIECE] if len(data) > _PIECE else data)
-        if end:
-            self._scanner.finish()
-            self._reading = False
-
-    def _read_on(self, data: bytes, *, end: bool) -> int | None:
-        """Go on reading evidence while the tail waits; where that failed, if it did."""
-        try:
-            self._read(data, end=end)
-        except BodyError as error:
-            self._reading = False
-            return error.offset
-        except Exception:  # evidence is optional now, bytes are not
-            self._reading = False
-            return self._scanner.offset
-        return None
-
-    def _break_tail(self, splicer: Splicer, data: bytes, failed_at: int) -> bytes:
-        """The reader found what the splicer would not: echo from there on."""
-        cut = max(0, len(data) - (self.bytes_read - failed_at))
-        out = splicer.feed(data[:cut])
-        out += splicer.stop("invalid JSON", failed_at)
-        return out + splicer.feed(data[cut:], end=self.ended)
-
-    # -- state
+    @property
+    def ended(self) -> bool:
+        """True when the end was received, all was read, every decoder has verified its end, and the
+        document is complete. Behind a commit: when the end was received and everything has left."""
+        return self._ended if self._out is None else self._out.finished
 
     @property
     def held(self) -> int:
-        """Bytes held now: all until a commit, then those that a pending edit can still need."""
-        return self._chunk_bytes + (self._splicer.held if self._splicer else 0)
+        """Bytes held now: what came and has not left, what is inflated and not read, and behind a
+        commit what a pending edit or an unverified end still needs."""
+        if self._out is not None:
+            return self._out.held
+        leftover = len(self._leftover) if self._packed or self._discarded else 0
+        return leftover + (self._source.waiting if self._discarded else self._chunk_bytes)
+
+    # -- leaving
+
+    def commit(self, rewrite: Rewrite, *, plain: bool = False) -> Leaving:
+        """The decision is made: what may leave now, edited.
+
+        A compressed body leaves as it came where no byte is edited and none can still have to be,
+        and inflated otherwise, or with `plain`. Raises InflateError and InflateLimit where damage
+        is met that `read` had not come to.
+        """
+        self._must_be_open()
+        edits = BodyEdits(rewrite, self._shape)
+        if self._packed:
+            leaving, out, edits = self._commit_packed(rewrite, edits, plain=plain)
+        else:
+            leaving, out = self._commit_identity(edits)
+        nameless = self._reader.model is None and rewrite.model is not None
+        return self._leave_by(out, edits, leaving, nameless=nameless)
+
+    def passthrough(self) -> bytes:
+        """Nothing is edited: all that is held, as it came; later bytes pass unread."""
+        self._must_be_open()
+        data = b"".join(self._chunks)
+        leaving = Leaving(data, True, False, self._end)
+        return self._leave_by(Passing(ended=self._end), None, leaving).data
+
+    def discard(self) -> None:
+        """Nothing of it will be forwarded: what was read is dropped, and reading may go on."""
+        self._must_be_open()
+        self._discarded = True
+        self._chunks, self._chunk_bytes = [], 0
+
+    def flow(self, data: bytes, *, end: bool = False) -> bytes:
+        """The next bytes; those that leave. Of a compressed body about STEP bytes a call: while
+        `more` says so, an empty `flow` goes on. Raises Unsendable, and what a fault raises."""
+        return self._guarded(lambda: self._flow(data, end))
+
+    def let_go(self) -> bytes:
+        """Whoever waits for it cannot wait: what a pending edit holds leaves, decided as it stands.
+        Only a brace whose decoder has not verified its end stays."""
+        return self._guarded(lambda: self._leaving().let_go())
+
+    def cut(self) -> bytes:
+        """Directly behind a commit: the rest of the body passes the gateway by itself, and what
+        splices hold leaves now, unedited where half of it is missing."""
+        return self._guarded(lambda: self._leaving().cut())
+
+    @property
+    def more(self) -> bool:
+        """True while bytes that came could leave and have not."""
+        return self._out is not None and self._out.more
+
+    def _commit_identity(self, edits: BodyEdits) -> tuple[Leaving, Outflow]:
+        out = Spliced(Splicer(edits))
+        edits.patient = True  # all is held anyway; see `cut`
+        chunks = self._chunks or [b""]
+        last = len(chunks) - 1
+        parts = [
+            out.flow(chunk, end=self._end and index == last) for index, chunk in enumerate(chunks)
+        ]
+        edits.patient = False
+        data = b"".join(parts)
+        return Leaving(data, True, out.splicer.edited, out.finished), out
+
+    def _commit_packed(
+        self, rewrite: Rewrite, edits: BodyEdits, *, plain: bool
+    ) -> tuple[Leaving, Outflow, BodyEdits]:
+        only_model = rewrite == Rewrite(model=rewrite.model)
+        if not (plain or self._edit_is_certain(rewrite)) and (only_model or self._end):
+            beside = self._watch(edits)
+            if beside is not None:
+                data = b"".join(self._chunks)
+                return Leaving(data, True, False, self._end), beside, edits
+            edits = BodyEdits(rewrite, self._shape)
+        out = Plain(self._opened(), Splicer(edits))
+        data = out.pump(b"", end=self._end)
+        return Leaving(data, False, True, out.finished), out, edits
+
+    def _edit_is_certain(self, rewrite: Rewrite) -> bool:
+        seen, name = self._reader.model, rewrite.model
+        if name is None:
+            return False
+        return self._ended if seen is None else seen.value != name.strip()
+
+    def _watch(self, edits: BodyEdits) -> Packed | None:
+        """Try without output: None when an edit is needed, or may still be."""
+        source, splicer, blind = self._opened(), Splicer(edits), False
+        try:
+            while piece := source.pull(PIECE):
+                splicer.feed(piece)
+                if splicer.edited:
+                    return None
+            if self._end:
+                splicer.feed(b"", end=True)
+        except InflateError:
+            if edits.could_edit:
+                raise
+            blind = True
+        if splicer.edited or (not self._end and edits.could_edit and not splicer.broken):
+            return None
+        return Packed(source, splicer, blind=blind, ended=self._end)
+
+    def _opened(self) -> Inflater:
+        """A decoder of its own for what is held."""
+        source = Inflater(self._coding, self._caps)
+        for chunk in self._chunks:
+            source.push(chunk)
+        return source
+
+    def _leave_by(
+        self,
+        out: Outflow,
+        edits: BodyEdits | None,
+        leaving: Leaving,
+        *,
+        nameless: bool = False,
+        tail: bool = False,
+    ) -> Leaving:
+        """Settle how it leaves; all of it or, if something is raised here, nothing of it."""
+        before = dict(vars(self))
+        try:
+            self._edits, self._nameless, self._tail = edits, nameless, tail
+            self._chunks, self._chunk_bytes = [], 0
+            if not tail:  # which is read to the end
+                self._leftover, self._source = b"", Inflater("", self._caps)
+            self._out = out
+            return leaving
+        except BaseException:
+            vars(self).update(before)
+            raise
+
+    def _flow(self, data: bytes, end: bool) -> bytes:
+        out = self._leaving()
+        self.received += len(data)
+        if self._tail:
+            return self._flow_tail(data, end)
+        if not self._packed:
+            self.bytes_read += len(data)
+        return out.flow(data, end=end)
+
+    def _must_be_open(self) -> None:
+        if self._out is not None or self._discarded:
+            raise RuntimeError("it is settled already how this body leaves")
+
+    def _leaving(self) -> Outflow:
+        if self._out is None:
+            raise RuntimeError("nobody has said how this body leaves")
+        return self._out
+
+    def _guarded(self, step: Callable[[], bytes]) -> bytes:
+        """Bytes in hand when something is raised are lost: nothing may follow them."""
+        if self._failed:
+            raise Unsendable("this body was given up before")
+        try:
+            return step()
+        except BaseException:
+            self._failed = True
+            raise
+
+    # -- leaving before the decision
+
+    def commit_tail(self, rewrite: Rewrite) -> bytes:
+        """Drop every model (and apply `rewrite`'s other edits) as it passes, and hold the closing
+        brace, until `settle_tail`. Evidence is read to the end. ValueError: it is compressed."""
+        self._must_be_open()
+        if self._packed:
+            raise ValueError("the tail of a compressed body cannot be written")
+        edits = BodyEdits(rewrite, self._shape, tail=True)
+        leaving, out = self._commit_identity(edits)
+        return self._leave_by(out, edits, leaving, tail=True).data
+
+    def settle_tail(self, rewrite: Rewrite) -> bytes:
+        """Write the model, and members that are absent, before the closing brace; without a name in
+        `rewrite` the first model that was dropped comes back."""
+        edits, out = self._edits, self._leaving()
+        splicer = out.splicer
+        if edits is None or splicer is None or not self._tail:
+            return b""
+        return self._guarded(lambda: splicer.settle(lambda: edits.settle(rewrite)))
+
+    def _flow_tail(self, data: bytes, end: bool) -> bytes:
+        """Evidence first: what the strict reader finds, the splicer would not."""
+        out, splicer = self._leaving(), self._leaving().splicer
+        self._source.push(data)
+        self._end = self._end or end
+        before = self.received - len(data)
+        if self._unreadable is None and splicer is not None:
+            try:
+                self.read()
+            except BodyError as error:
+                cut = max(0, error.offset - before)
+                self.bytes_read = self.received
+                parts = (
+                    out.flow(data[:cut], end=False),
+                    splicer.stop(str(error), error.offset),
+                    out.flow(data[cut:], end=end),
+                )
+                return b"".join(parts)
+        else:
+            self.bytes_read = self.received
+        return out.flow(data, end=end)
+
+    # -- facts
 
     @property
     def broken(self) -> str:
-        """Why editing stopped and the rest was echoed; "" while all is well."""
-        return self._splicer.broken if self._splicer else self._broken
+        """Why editing stopped and the rest is echoed: where the client's JSON breaks. "" while all
+        is well."""
+        splicer = self._out.splicer if self._out is not None else None
+        return splicer.broken if splicer is not None else ""
 
     @property
     def length_delta(self) -> int | None:
-        """Output length minus input length, once certain: until the end a duplicate may come."""
-        if self._passing:
-            return 0
-        if self._splicer is None or not self._splicer.final:
-            return None
-        return self._splicer.delta
+        """Output length minus received length, once certain: until the end a duplicate may come."""
+        return None if self._out is None else self._out.delta
 
     @property
-    def explicit_model_seen(self) -> bool:
-        """True when a model that may not be replaced passed after a commit: it stayed, and the
-        edits behind it were cancelled."""
-        return self._edits is not None and self._edits.explicit_model
-
-    @property
-    def system_prompt_missed(self) -> bool:
-        """True when a system prompt was asked for and has not been written (so far)."""
-        return self._edits is not None and self._edits.missed_system_prompt
-
-    # -- evidence
+    def notes(self) -> BodyNotes:
+        """What a record should say, so far."""
+        edits = self._edits
+        if edits is None:
+            return BodyNotes(duplicates=tuple(self._reader.duplicates))
+        first = edits.first_model
+        late = self._nameless and first is not None and bool(first.strip())
+        return BodyNotes(
+            first if late and first != edits.model_name else None,
+            tuple(edits.duplicates),
+            edits.missed_system_prompt,
+        )
 
     @property
     def model(self) -> ModelSeen | None:
-        """The first top-level `model`."""
+        """The first top-level `model`, once its value has ended."""
         return self._reader.model
 
     @property
@@ -216,5 +432,5 @@ class Body:
 
     @property
     def prompt(self) -> Prompt:
-        """The texts so far. A second `messages` member replaces it: do not keep it."""
+        """The texts so far."""
         return self._reader.prompt

@@ -4,10 +4,11 @@ Why this file exists: it listens to a loose scanner, passes each event to the co
 innermost entered container, and gathers the splices that contexts decide. It must not know the
 bytes (`splice` owns them) nor what is edited (`members`, `system`, `plan` do).
 
-`hold` is the earliest offset that an undecided edit may still change; all before it is settled. It
+What lies before `floor` is settled; from there on an undecided edit may still change it. The floor
 never lies more than LIMIT (and one small token) behind the scanner: an edit that would need more is
 let go, or becomes one that needs less, by rules that look at offsets only, so that the output does
-not depend on how the input was cut.
+not depend on how the input was cut. Two more ways to settle what is open: `let_go` (all before here
+must leave now, the document goes on) and `cut_off` (the document goes on without us).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from srd.body.scanner import KEY_LIMIT
 
 #: Bytes that one undecided edit may hold back.
 LIMIT = 65536
+_NAMES = 16
 #: So far may a key reach that has begun but is not told yet.
 SLACK = KEY_LIMIT + 16
 
@@ -51,27 +53,41 @@ class Context:
     def comma(self, edits: Edits, offset: int) -> None:
         """A comma of this container."""
 
+    def shortcut(self, data: bytes, at: int) -> int:
+        """An object begins at data[at] in this container: where it, or an object that follows it,
+        ends, if nothing up to there can be edited and it may be passed over whole; else 0."""
+        return 0
+
     def close(self, edits: Edits, offset: int) -> None:
         """Its closing bracket."""
 
     def pressure(self, edits: Edits, at: int) -> None:
         """Everything before `at` is scanned: let go of what is held for too long."""
 
+    def let_go(self, edits: Edits, at: int) -> None:
+        """Everything before `at` is scanned and must leave now: decide what is open."""
+
+    def cut_off(self, edits: Edits, at: int) -> None:
+        """Everything behind `at` passes by itself: what leaves before it must fit in front."""
+
 
 class Edits:
     """Listens to a loose scanner; decided splices gather in `decided`, in no order.
 
-    `explicit_model`: a model that may not be replaced has passed, nothing more will be edited.
-    `closed_at`: the offset of the document's closing brace, once scanned.
+    `hold`: the earliest offset that the innermost container still needs. `pin`: the same for a
+    container around it, set before and released on its own. `closed_at`: the offset of the
+    document's closing brace, once scanned. `patient`: what is swallowed is kept until its end, so
+    that `cut_off` can bring it back. `duplicates`: names of repeated members, bounded.
     """
 
     def __init__(self) -> None:
         self.decided: list[Splice] = []
         self.hold: int | None = None
-        self.explicit_model = False
-        self.replaced_model = False
+        self.pin: int | None = None
+        self.patient = False
         self.missed_system_prompt = False
         self.closed_at: int | None = None
+        self.duplicates: list[str] = []
         self._swallow = -1  # from here to the end of the value at hand everything goes
         self._swallow_new = b""
         self._streaming = False
@@ -82,9 +98,9 @@ class Edits:
         return f"<{type(self).__name__} {len(self.decided)} decided, hold={self.hold}>"
 
     @property
-    def inert(self) -> bool:
-        """True when no byte to come can change any more."""
-        return self.explicit_model
+    def floor(self) -> int | None:
+        """The earliest offset that an undecided edit may still change; None: there is none."""
+        return self.hold if self.pin is None else self.pin
 
     # -- what the document's kind of edit adds
 
@@ -116,8 +132,8 @@ class Edits:
         self._contexts[-1].token(self, raw)
 
     def shortcut(self, data: bytes, at: int) -> int:
-        """Nothing is taken whole."""
-        return 0
+        """See Context."""
+        return self._contexts[-1].shortcut(data, at)
 
     def text(self, raw: bytes) -> None:
         """No text is asked for."""
@@ -136,8 +152,7 @@ class Edits:
             context.close(self, offset)
             return
         self.closed_at, self.hold = offset, None
-        if not self.inert:
-            self.close_top(offset)
+        self.close_top(offset)
 
     def comma(self, offset: int) -> None:
         """A comma of the entered container."""
@@ -145,14 +160,33 @@ class Edits:
 
     def pressure(self, at: int) -> None:
         """All before `at` is scanned; called at the end of each piece and at a failure."""
-        if self._swallow >= 0:
-            if self._streaming or at - self._swallow > LIMIT:
-                self._streaming = True
-                self.decided.append(Splice(self._swallow, at, self._swallow_new))
-                self._swallow, self._swallow_new, self.hold = at, b"", at
-        elif self.hold is not None:
+        long = self._streaming or at - self._swallow > LIMIT
+        if self._swallow >= 0 and long and not self.patient:
+            self._stream(at)
+        if self.floor is not None:
             for context in self._contexts:
                 context.pressure(self, at)
+
+    def let_go(self, at: int) -> None:
+        """All before `at` is scanned, and whoever waits for it cannot wait: nothing stays held."""
+        for context in self._contexts:
+            context.let_go(self, at)
+        if self._swallow >= 0:
+            self._stream(at)
+
+    def cut_off(self, at: int) -> None:
+        """All before `at` is scanned; what follows will not come by here."""
+        contexts = self._contexts
+        if self._swallow >= 0:  # half of a value cannot be replaced: its container stays as it is
+            contexts = contexts[:-1]
+        self._swallow, self.hold = -1, None
+        for context in contexts:
+            context.cut_off(self, at)
+
+    def _stream(self, at: int) -> None:
+        self._streaming = True
+        self.decided.append(Splice(self._swallow, at, self._swallow_new))
+        self._swallow, self._swallow_new, self.hold = at, b"", at
 
     # -- what contexts do with them
 
@@ -171,7 +205,8 @@ class Edits:
         """New bytes before `offset`."""
         self.decided.append(Splice(offset, offset, new))
 
-    def cancel(self) -> None:
-        """An explicit model: what is not decided yet will not be."""
-        self.explicit_model = True
-        self.hold = None
+    def repeated(self, name: bytes) -> None:
+        """The member `name` was met again."""
+        text = name.decode("utf-8", "replace")
+        if text not in self.duplicates and len(self.duplicates) < _NAMES:
+            self.duplicates.append(text)

@@ -56,8 +56,6 @@ WHITESPACE = compiled(_WS)
 KEY = compiled(rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
 #: The inside of a string, up to the first byte that cannot be in it (the quote, if all is well).
 STRING_BODY = compiled(_CHAR + rb"*+(?:" + _ESCAPE + _CHAR + rb"*+)*+")
-#: The same without validation.
-LOOSE_STRING_BODY = compiled(rb'(?s)[^"\\]*+(?:\\.[^"\\]*+)*+')
 CONTROL = compiled(rb"[\x00-\x1f]")
 CONTROLS = bytes(range(32))
 #: A whole value of up to four levels, and runs of `, value` and `, "key": value`.
@@ -88,10 +86,11 @@ DEEP_RUN = compiled(rb"(?:[-+.,:0-9A-Za-z \t\r\n\[\]{}]++|" + _STRING + rb")*+")
 STRINGS = compiled(_STRING)
 
 _LOOSE_STRING = rb'"[^"\\]{0,256}+(?:\\.[^"\\]{0,256}+){0,32}+"'
+_SHORT_STRING = rb'"[^"\\]{0,32}+"'
 
 
 def _balanced(levels: int) -> bytes:
-    atoms = rb'[^"\[\]{}]++|' + _LOOSE_STRING
+    atoms = rb'[^"\[\]{}]++|' + _SHORT_STRING
     pattern = atoms
     for _ in range(levels):
         pattern = atoms + rb"|[\[{](?:" + pattern + rb")*+[\]}]"
@@ -101,7 +100,18 @@ def _balanced(levels: int) -> bytes:
 LOOSE_DEEP_RUN = compiled(rb'(?s)(?:[^"]++|' + _LOOSE_STRING + rb")*+")
 LOOSE_STRINGS = compiled(rb"(?s)" + _LOOSE_STRING)
 #: What may be passed over in a value that nobody reads and nobody validates.
-LOOSE_RUN = compiled(rb"(?s)" + _balanced(3))
+LOOSE_RUN = compiled(_balanced(3))
+#: In an object that is passed over member by member: a key, a scalar, and what follows a value.
+SPACED_KEY = compiled(_WS + rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
+PLAIN_SCALAR = compiled(rb"true|false|null|" + _NUMBER)
+#: A message whose content is a string, up to its opening quote; what follows the closing one.
+PLAIN_TURN = compiled(
+    rb"\{" + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"[a-z]{1,16}+"' + _WS + rb"," + _WS
+    + rb'"content"' + _WS + rb":" + _WS + rb'"'
+)  # fmt: skip
+TURN_END = compiled(_WS + rb"\}")
+NEXT_OBJECT = compiled(_WS + rb"," + _WS + rb"(?=\{)")
+DELIMITER = compiled(_WS + rb"[,}]")
 
 _BACKSLASH = 0x5C
 _UNPAIRED = re.compile("[\ud800-\udfff]")

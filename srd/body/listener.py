@@ -32,7 +32,8 @@ class Listener(Protocol):
         """The TOKEN asked for; None once it is longer than the limit."""
 
     def shortcut(self, data: bytes, at: int) -> int:
-        """An object begins at data[at]: where it ends, if the listener took it whole; else 0."""
+        """An object begins at data[at]: where it ends, if the listener took it whole, alone or with
+        objects that follow it; else 0."""
 
     def text(self, raw: bytes) -> None:
         """A piece of the TEXT asked for; pieces may end inside an escape or a character."""

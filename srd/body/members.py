@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from srd.body import lexis
 from srd.body.edits import LIMIT, SLACK, Context, Edits, Splice
 from srd.body.listener import Want
-from srd.body.rewrite import Rewrite
 
 MODEL = b"model"
 
 _OBJECT, _STRING = b'{"'
+_CONTAINERS = frozenset(b"{[")
 _NUMBER_STARTS = frozenset(b"-0123456789")
-_SETTLED, _WAITING, _BEGUN = range(3)
 _NOTED = 256
+_FIRST = 256
 
 
 def encode_name(name: str) -> bytes:
@@ -48,6 +48,11 @@ class Action(Context):
     def named(self, edits: Edits, members: Members) -> None:
         """The member's key is known. Decide to keep or to drop it."""
         members.keep(edits)
+
+    def repeats(self, edits: Edits, name: bytes) -> Action:
+        """The member was there before: what happens to this one."""
+        edits.repeated(name)
+        return DROP
 
 
 KEEP = Action()
@@ -81,10 +86,11 @@ class Set(Action):
 
 @dataclass(slots=True)
 class Cap(Action):
-    """A number above `most` becomes `most`; one that is too long for a token counts as above."""
+    """A number above `most` becomes `most`; one that is too long for a token, or that must leave
+    before its end is known, counts as above."""
 
     most: int
-    start: int = 0
+    start: int = -1
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if kind not in _NUMBER_STARTS:
@@ -93,9 +99,17 @@ class Cap(Action):
         return Want.TOKEN
 
     def token(self, edits: Edits, raw: bytes | None) -> None:
+        if self.start < 0:
+            return
         edits.hold = None
         if raw is None or float(raw) > self.most:
             edits.swallow(self.start, b"%d" % self.most)
+        self.start = -1
+
+    def let_go(self, edits: Edits, at: int) -> None:
+        if self.start >= 0:
+            edits.swallow(self.start, b"%d" % self.most)
+            self.start = -1
 
 
 @dataclass(slots=True)
@@ -119,61 +133,76 @@ class Merge(Action):
 
 
 class Model(Action):
-    """The first model decides: if it may be replaced, every one is, so that parsers that take the
-    first and parsers that take the last agree; if it is another name, nothing is edited."""
+    """`name` is what leaves: a value that equals it (unescaped) stays as it is spelled, any other
+    becomes it, so that parsers that take the first and parsers that take the last agree.
 
-    def __init__(self, rewrite: Rewrite, *, tail: bool) -> None:
-        self.drops = tail
-        self._new = None if tail else lexis.encode_string(rewrite.model or "")
-        self._members: Members | None = None
+    `met`: a model has passed. `first`: the first one's value, at most 256 characters; None when it
+    is not a string.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.met = False
+        self.first: str | None = None
+        self._name = name
+        self._new = lexis.encode_string(name)
         self._start = 0
+        self._open = False  # a string has begun whose value is not known
 
-    def named(self, edits: Edits, members: Members) -> None:
-        self._members = members
-        if self._new is not None:
-            members.keep(edits)
-        else:
-            members.wait(edits)
+    def repeats(self, edits: Edits, name: bytes) -> Action:
+        edits.repeated(name)
+        return self
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        self._start = offset
-        if self._members and self._new is None:
-            self._members.begin_waiting(edits, offset)
         if kind == _STRING:
-            if edits.hold is None:
-                edits.hold = offset
+            self._start = edits.hold = offset
+            self._open = True
             return Want.TOKEN
-        self._decide(edits, edits.replaced_model)
-        return Want.SKIP
+        self.met = True
+        return edits.swallow(offset, self._new)
 
     def token(self, edits: Edits, raw: bytes | None) -> None:
         value = None if raw is None else lexis.decode_string(raw)
-        ours = value is not None
-        self._decide(edits, ours)
-        if ours:
-            edits.replaced_model = True
-        else:
-            edits.cancel()
-
-    def _decide(self, edits: Edits, ours: bool) -> None:
-        members = self._members
-        if members is None:
-            raise AssertionError("a model without its key")
-        if self._new is not None:
-            if ours:
+        if not self.met:
+            self.met, self.first = True, "…" if value is None else value[:_FIRST]
+        if self._open:
+            self._open, edits.hold = False, None
+            if value != self._name:
                 edits.swallow(self._start, self._new)
-            else:
-                edits.hold = None
-        elif not ours:
-            members.keep_late(edits)
-        elif members.droppable:
-            members.drop(edits)
-        else:
-            edits.swallow(self._start, b"null")
+
+    def let_go(self, edits: Edits, at: int) -> None:
+        if self._open:  # whatever it becomes, this is right
+            self._open = False
+            edits.swallow(self._start, self._new)
+
+
+class Taken(Drop):
+    """The member goes, and its first value, a scalar of at most 8192 bytes, is remembered."""
+
+    def __init__(self) -> None:
+        self.first: bytes | None = None
+        self._met = False
+
+    def repeats(self, edits: Edits, name: bytes) -> Action:
+        edits.repeated(name)
+        return self
+
+    def begin(self, edits: Edits, kind: int, offset: int) -> Want:
+        want = super().begin(edits, kind, offset)
+        if self._met:
+            return want
+        self._met = True
+        return want if kind in _CONTAINERS else Want.TOKEN
+
+    def token(self, edits: Edits, raw: bytes | None) -> None:
+        self.first = raw
 
 
 class Members(Context):
-    """One object whose members are edited: what each key means, and where commas go."""
+    """One object whose members are edited: what each key means, and where commas go.
+
+    `once`: names of which a later one is dropped or, where its action says so, treated like the
+    first; either is noted.
+    """
 
     def __init__(
         self,
@@ -181,31 +210,35 @@ class Members(Context):
         keep_only: frozenset[str] | None = None,
         inserts: dict[bytes, bytes] | None = None,
         *,
+        once: frozenset[bytes] = frozenset(),
         note_all: bool = False,
     ) -> None:
         self.seen: set[bytes] = set()  # names that stand in the output (`note_all`), bounded
         self.inserts: dict[bytes, bytes] = {} if inserts is None else inserts
         self.droppable = True
-        self.kept_model = False
         self._note_all = note_all
         self._plan = plan
         self._others = KEEP if keep_only is None else DROP
         for name in keep_only or ():
             self._plan.setdefault(encode_name(name), KEEP)
         self._may_drop = self._others is DROP or any(a.drops for a in plan.values())
+        self._once = once
+        self._met: set[bytes] = set()  # of `once`
         self._action: Action = KEEP
+        self._name: bytes | None = None
         self._kept = 0  # members in the output so far
+        self._dropped: bytes | None = None  # the last one that is not, until a comma
         self._from = 0  # from here on the member at hand may have to be held: brace or comma
         self._comma = -1  # the comma before the member at hand, if it is in the output
         self._key = -1  # where the member at hand starts, once its key is known
-        # From a comma until its member is decided; _BEGUN: its value, which is small, has begun.
-        self._waiting = _SETTLED
+        self._waiting = False  # from a comma until the key is known
 
     def open(self, edits: Edits, offset: int) -> None:
         """The object's brace is right before `offset`."""
         self._begin_member(edits, offset, -1)
 
     def comma(self, edits: Edits, offset: int) -> None:
+        self._dropped = None
         if self._kept:
             self._begin_member(edits, offset, offset)
         else:
@@ -215,69 +248,48 @@ class Members(Context):
     def _begin_member(self, edits: Edits, offset: int, comma: int) -> None:
         self._from, self._comma, self._key = offset, comma, -1
         self.droppable = True
-        if not edits.inert and (self._may_drop or (self._kept and comma < 0)):
-            self._waiting, edits.hold = _WAITING, offset
+        if self._may_drop or (self._kept and self._once):
+            self._waiting, edits.hold = True, offset
 
     def key(self, edits: Edits, name: bytes | None, start: int) -> None:
-        self._key = start
+        self._key, self._name = start, name
         if start - self._from > LIMIT:
             self._let_go(edits)
-        self._action = KEEP
-        if not edits.inert:
-            self._action = self._others if name is None else self._plan.get(name, self._others)
-            if name is not None and not self._action.drops:
+        action = self._others if name is None else self._plan.get(name, self._others)
+        if name is not None:
+            if name in self._once:
+                if name in self._met:
+                    action = action.repeats(edits, name)
+                else:
+                    self._met.add(name)
+            if not action.drops:
                 self.inserts.pop(name, None)
-            if self._note_all and name not in (None, MODEL) and self._action is not DROP:
-                self.note(name)
-        self._action.named(edits, self)
+                if self._note_all and name != MODEL:
+                    self.note(name)
+        self._action = action
+        action.named(edits, self)
 
-    def note(self, name: bytes | None) -> None:
+    def note(self, name: bytes) -> None:
         """The member `name` stands in the output."""
-        if name is not None and len(self.seen) < _NOTED:
+        if len(self.seen) < _NOTED:
             self.seen.add(name)
 
-    @property
-    def _gap(self) -> int:
-        return self._comma if self._comma >= 0 else self._key
-
     def _let_go(self, edits: Edits) -> None:
-        self.droppable, self._waiting, edits.hold = False, _SETTLED, None
+        self.droppable, self._waiting, edits.hold = False, False, None
 
     def keep(self, edits: Edits) -> None:
         """The member at hand stays."""
-        if self._kept and self._comma < 0:
-            edits.insert(self._key, b",")
         self._kept += 1
-        self._waiting, edits.hold = _SETTLED, None
+        self._waiting, edits.hold = False, None
 
     def drop(self, edits: Edits) -> None:
         """The member at hand goes, with the comma before it."""
         if not self.droppable:
             self.keep(edits)
             return
-        self._waiting = _SETTLED
-        edits.swallow(self._gap, b"")
-
-    def wait(self, edits: Edits) -> None:
-        """The value will tell."""
-        if self.droppable:
-            self._waiting, edits.hold = _WAITING, self._gap
-        else:
-            self.keep(edits)
-
-    def begin_waiting(self, edits: Edits, offset: int) -> None:
-        """The value of a member that waits begins; too much space before it means: keep."""
-        if self._waiting and offset - self._from > LIMIT:
-            self._let_go(edits)
-            self.keep(edits)
-        elif self._waiting:
-            self._waiting = _BEGUN
-
-    def keep_late(self, edits: Edits) -> None:
-        """A member that waited stays, unless that was settled before."""
-        self.kept_model = True
-        if self._waiting:
-            self.keep(edits)
+        self._waiting = False
+        self._dropped = self._name or b""
+        edits.swallow(self._comma if self._comma >= 0 else self._key, b"")
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         return self._action.begin(edits, kind, offset)
@@ -287,7 +299,7 @@ class Members(Context):
 
     def close(self, edits: Edits, offset: int) -> None:
         if self._waiting:  # empty, or held for a member that did not come
-            self._waiting, edits.hold = _SETTLED, None
+            self._waiting, edits.hold = False, None
         self.insert_last(edits, offset, self.inserts)
 
     def insert_last(self, edits: Edits, offset: int, inserts: Mapping[bytes, bytes]) -> None:
@@ -298,9 +310,17 @@ class Members(Context):
             self._kept += len(inserts)
 
     def pressure(self, edits: Edits, at: int) -> None:
-        told = self._key >= 0
-        if self._waiting != _WAITING or at - self._from <= LIMIT + (0 if told else SLACK):
-            return
-        self._let_go(edits)
-        if told:
-            self.keep(edits)
+        if self._waiting and at - self._from > LIMIT + SLACK:
+            self._let_go(edits)
+
+    def let_go(self, edits: Edits, at: int) -> None:
+        if self._waiting:
+            self._let_go(edits)
+        else:
+            self._action.let_go(edits, at)
+
+    def cut_off(self, edits: Edits, at: int) -> None:
+        self._waiting = False
+        if self._dropped is not None and not self._kept:
+            # Its comma comes behind the cut and needs a member before it.
+            edits.insert(at, member(self._dropped, b"null"))

@@ -10,6 +10,7 @@ from srd.body import lexis
 from srd.body.edits import Context, Edits
 from srd.body.members import (
     DROP,
+    KEEP,
     MODEL,
     Action,
     Cap,
@@ -17,12 +18,13 @@ from srd.body.members import (
     Merge,
     Model,
     Set,
+    Taken,
     encode_name,
     new_object,
 )
 from srd.body.rewrite import Rewrite
-from srd.body.shapes import Shape
-from srd.body.system import Messages, System
+from srd.body.shapes import ONCE, Shape
+from srd.body.system import System, Turns
 
 
 class BodyEdits(Edits):
@@ -36,13 +38,30 @@ class BodyEdits(Edits):
     def __init__(self, rewrite: Rewrite, shape: Shape, *, tail: bool = False) -> None:
         super().__init__()
         self.missed_system_prompt = rewrite.system_prompt is not None
+        self.model_name = rewrite.model
         self._shape = shape
         self._tail = tail
+        self._only_model = rewrite == Rewrite(model=rewrite.model)
+        self._model = None if rewrite.model is None or tail else Model(rewrite.model)
+        self._taken = Taken() if tail else None
         inserts = _inserts(rewrite, shape)
         if tail:
             inserts.pop(MODEL, None)  # `settle` brings it
-        plan = _plan(rewrite, shape, tail=tail)
-        self._top = Members(plan, rewrite.keep_only, inserts, note_all=tail)
+        plan = _plan(rewrite, shape)
+        if self._model or self._taken:
+            plan[MODEL] = self._model or self._taken or KEEP
+        once = ONCE | {MODEL} if MODEL in plan else ONCE
+        self._top = Members(plan, rewrite.keep_only, inserts, once=once, note_all=tail)
+
+    @property
+    def could_edit(self) -> bool:
+        """True while a document without repeated names could still need an edit."""
+        return not self._only_model or (self._model is not None and not self._model.met)
+
+    @property
+    def first_model(self) -> str | None:
+        """The first model's value, shortened; None: none has passed, or it is not a string."""
+        return self._model.first if self._model else None
 
     def open_top(self, offset: int) -> Context:
         """See Edits."""
@@ -57,11 +76,15 @@ class BodyEdits(Edits):
             self._insert_absent(offset)
 
     def settle(self, rewrite: Rewrite) -> None:
-        """Tail mode: the members that go before the closing brace are known now."""
-        if self.inert or not self._tail:
+        """Tail mode: the members that go before the closing brace are known now. Without a name in
+        `rewrite` the first model that was dropped comes back."""
+        if not self._tail:
             return
         self._tail = False
-        for name, value in _inserts(rewrite, self._shape).items():
+        inserts = _inserts(rewrite, self._shape)
+        if rewrite.model is None and self._taken and self._taken.first is not None:
+            inserts = {MODEL: self._taken.first, **inserts}
+        for name, value in inserts.items():
             if name not in self._top.seen:
                 self._top.inserts[name] = value
         self.missed_system_prompt = self.missed_system_prompt or rewrite.system_prompt is not None
@@ -70,14 +93,12 @@ class BodyEdits(Edits):
             self._insert_absent(self.closed_at)
 
     def _insert_absent(self, offset: int) -> None:
-        if self._top.kept_model and not self.replaced_model:
-            self._top.inserts.pop(MODEL, None)  # it is null, a number, …: left alone
         if self._shape.system in self._top.inserts:
             self.missed_system_prompt = False
         self._top.insert_last(self, offset, self._top.inserts)
 
 
-def _plan(rewrite: Rewrite, shape: Shape, *, tail: bool) -> dict[bytes, Action]:
+def _plan(rewrite: Rewrite, shape: Shape) -> dict[bytes, Action]:
     """Which top-level member gets which action; what stands later here has precedence."""
     plan: dict[bytes, Action] = {}
     for name, most in rewrite.cap.items():
@@ -88,13 +109,14 @@ def _plan(rewrite: Rewrite, shape: Shape, *, tail: bool) -> dict[bytes, Action]:
         plan[encode_name(name)] = Merge(inner)
     for name, value in rewrite.set_members.items():
         plan[encode_name(name)] = Set(value)
-    if rewrite.system_prompt:
-        if shape.system:
-            plan[shape.system] = System(rewrite.system_prompt)
-        elif shape.system_message:
-            plan[shape.turns] = Messages(rewrite.system_prompt)
-    if rewrite.model is not None or tail:
-        plan[MODEL] = Model(rewrite, tail=tail)
+    prompt = rewrite.system_prompt
+    if prompt and shape.system:
+        plan[shape.system] = System(prompt)
+    kept = rewrite.keep_only is None or shape.turns.decode() in rewrite.keep_only
+    if prompt and shape.system_message:
+        plan[shape.turns] = Turns(prompt)
+    elif kept and shape.turns not in plan:
+        plan[shape.turns] = Turns(None)
     return plan
 
 

@@ -19,11 +19,18 @@ _ROLES = 16  # distinct roles that are counted by name; the rest is "other"
 
 @dataclass(frozen=True, slots=True)
 class ModelSeen:
-    """The first top-level `model`: its text (None when it is not a string, or longer than 8192
-    bytes) and where its value starts."""
+    """The first top-level `model`.
+
+    `value`: its text without blanks at both ends; "" for null; None for anything else that is not a
+    string, or is one of more than 8192 bytes. `offset`: where its value starts. `end`: right behind
+    the value of a string or a null, `offset` + 1 for the others (a string that is too long: where
+    that showed). `before_turns`: the conversation had not begun.
+    """
 
     value: str | None
     offset: int
+    end: int
+    before_turns: bool
 
 
 class Message:
@@ -39,11 +46,6 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<Message {self.role or '?'} {self.text.size} chars>"
-
-    def restart(self, limit: int) -> None:
-        """A second `content`: what the first one said does not count."""
-        self.text = BoundedText(limit)
-        self.images = self.results = 0
 
 
 class Prompt:
@@ -61,6 +63,7 @@ class Prompt:
         self._has_last = False
         self._prior = TextList(limit)
         self._non_user = TextList(limit)
+        self._duplicates = TextList(limit)
 
     def __repr__(self) -> str:
         state = "done" if self.first_user_done else "open"
@@ -95,6 +98,16 @@ class Prompt:
     def non_user(self) -> tuple[str, ...]:
         """System, developer and assistant texts."""
         return self._non_user.values()
+
+    @property
+    def duplicates(self) -> tuple[str, ...]:
+        """Texts in repeated members (a second `messages`, `content`, …), which never leave."""
+        return self._duplicates.values()
+
+    def add_duplicate(self, text: str) -> None:
+        """A text of a repeated member."""
+        if text:
+            self._duplicates.add(text)
 
     def show(self, message: Message) -> None:
         """`message` is a user message that passes; it is the first one if none is yet."""

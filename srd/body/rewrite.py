@@ -14,8 +14,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
-    """`replace` overwrites messages[0] when its role is system, else prepends a system message;
-    `insert` puts text and a blank line before an existing system text (upstream section 1.10)."""
+    """`replace` overwrites messages[0] when its role is system or developer, else prepends a system
+    message; `insert` puts text and a blank line before an existing system text, else does the same.
+    Where the API has a member for it (`instructions`, `system`), that one is meant."""
 
     text: str
     mode: Literal["insert", "replace"]
@@ -23,10 +24,13 @@ class SystemPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewrite:
-    """Edits of one body, all by splices; everything outside them stays byte-identical.
+    """Edits of one body, all by splices; everything outside them stays byte-identical, but for
+    repeated members of which the first one counts (`shapes.ONCE`): later ones are dropped whatever
+    the rewrite says.
 
-    `model`: the name that leaves, in every top-level "model"; a value that says it already stays
-    byte-identical, an absent member is inserted; None leaves all alone.
+    `model`: the name that leaves. A top-level "model" whose value (unescaped, not trimmed) is this
+    name stays as it is spelled, every other one, of whatever kind, becomes it; a member is inserted
+    when none exists. None leaves all alone.
     `drop`: top-level members removed, every occurrence. `set_members`: top-level members whose
     value becomes these JSON bytes, inserted when absent. `merge`: members of a top-level object:
     {"chat_template_kwargs": {"enable_thinking": b"true"}}; a value of None removes that inner

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 
-from srd.body import lexis
+from srd.body import lexis, loose
 from srd.body.listener import Listener, Want
 from srd.body.number import COMPLETE, Number, next_state
 from srd.body.strings import Finder, Invalid, LooseFinder, StrictFinder
@@ -34,7 +34,6 @@ _OBJECT, _OBJECT_END, _ARRAY, _ARRAY_END = b"{}[]"
 _MINUS = 0x2D
 _SPACES = frozenset(b" \t\r\n")
 _LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
-_DEEP_SPAN = 256
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -209,7 +208,8 @@ class Scanner:
                     self._state = _State.AFTER
                     return end
             want = self._want = self._listener.begin(byte, self.offset + at)
-            if kind is not _Kind.OPEN:
+            # A string that nobody validates or reads is searched, which is quicker.
+            if kind is not _Kind.OPEN and (self._strict or want or kind is not _Kind.QUOTE):
                 match = lexis.SCALAR.match(data, at)
                 if match:
                     return self._take_whole(match.group(), match.end(), want)
@@ -454,18 +454,14 @@ class Scanner:
 
     def _run_deep(self, data: bytes, at: int) -> int:
         """Deep inside, where no bracket in the next bytes can be the way out: count them all."""
-        run, strings = lexis.LOOSE_DEEP_RUN, lexis.LOOSE_STRINGS
-        if self._strict:
-            run, strings = lexis.DEEP_RUN, lexis.STRINGS
-        match = run.match(data, at, at + _DEEP_SPAN)
+        match = lexis.DEEP_RUN.match(data, at, at + loose.DEEP_SPAN)
         if match is None or match.end() == at:
             return at
-        bare = strings.sub(b"", match.group())
-        self._deep += bare.count(b"[") + bare.count(b"{") - bare.count(b"]") - bare.count(b"}")
+        self._deep += loose.opened(lexis.STRINGS, match.group())
         return match.end()
 
     def _step_deep(self, data: bytes, at: int) -> int:
-        if self._deep > _DEEP_SPAN:
+        if self._deep > loose.DEEP_SPAN:
             after = self._run_deep(data, at)
             if after > at:
                 return after
@@ -486,23 +482,12 @@ class Scanner:
         return at + 1
 
     def _step_loose(self, data: bytes, at: int) -> int:
-        if self._deep > _DEEP_SPAN:
-            after = self._run_deep(data, at)
-            if after > at:
-                return after
-        match = lexis.LOOSE_RUN.match(data, at)
-        at = match.end() if match else at
+        at, self._deep = loose.container_end(data, at, self._deep)
+        if not self._deep:
+            return self._end_value(at)
         if at == len(data):
             return at
-        byte = data[at]
-        if byte == _QUOTE:
-            self._state = _State.STRING
-        elif byte in (_OBJECT, _ARRAY):
-            self._deep += 1
-        else:
-            self._deep -= 1
-            if not self._deep:
-                return self._end_value(at + 1)
+        self._state = _State.STRING
         return at + 1
 
 

@@ -45,6 +45,12 @@ SHAPES: Mapping[Api, Shape] = MappingProxyType(
     }
 )
 
+#: Names that count once. Parsers disagree on which of two equal keys they take, so the first one is
+#: evidence and every later one is dropped from what leaves: in the body itself (in every API), and
+#: in an element of the conversation.
+ONCE = frozenset({b"messages", b"input", b"prompt", b"system", b"instructions"})
+ONCE_IN_TURN = frozenset({b"content", b"role", b"type", b"text"})
+
 #: Content parts, in all shapes: text, pictures, an assistant's call of a tool, a tool's answer.
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})

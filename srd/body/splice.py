@@ -3,10 +3,12 @@
 Why this file exists: it owns the bytes between "scanned" and "released", and nothing else does. A
 byte leaves as soon as no undecided edit can change it. It must not know JSON, nor why it is edited.
 
-It cannot fail. Whatever goes wrong in scanning or deciding (`broken` says what), the splices that
-were decided are applied, all else leaves unchanged, and later bytes are echoed. The output is the
-same for every way of cutting the input. Exception: a member over 64 KiB that is dropped or replaced
-is let go of as it passes, so of a document that breaks inside it those bytes are gone.
+A document that breaks (`broken` says where) is the client's: the splices that were decided are
+applied, all else leaves unchanged, and later bytes are echoed. Anything else that goes wrong is
+raised, and every later call raises too: bytes that were in hand at that moment are lost, so nothing
+may follow them. The output is the same for every way of cutting the input. Exception: a member over
+64 KiB that is dropped or replaced is let go of as it passes, so of a document that breaks inside it
+those bytes are gone.
 """
 
 from __future__ import annotations
@@ -22,23 +24,20 @@ _START = attrgetter("start")
 
 class Splicer:
     """Bytes in, edited bytes out. `held` bytes wait for a decision; `delta` is the length of the
-    output so far minus that of the input it stands for.
-
-    Bytes move from `_incoming` to `_buffer` to `_leaving` and are in one of them at any moment, so
-    that none is lost or doubled wherever an exception strikes.
+    output so far minus that of the input it stands for; `edited` tells whether a byte differs.
     """
 
     def __init__(self, edits: Edits) -> None:
         self.edits = edits
         self.broken = ""
         self.delta = 0
+        self.edited = False
         self.ended = False
         self._scanner = Scanner(edits, strict=False)
-        self._incoming = b""
         self._buffer = bytearray()
         self._base = 0  # the document's offset of _buffer[0]
-        self._leaving: list[bytes] = []
         self._echo = False
+        self._failed = False
 
     def __repr__(self) -> str:
         state = self.broken or ("echo" if self._echo else "splicing")
@@ -55,116 +54,117 @@ class Splicer:
         return not self._buffer and (self._echo or self.ended)
 
     def feed(self, data: bytes, *, end: bool = False) -> bytes:
-        """Take the next bytes, return those that may leave. Never raises."""
-        self.ended = self.ended or end
-        if self._echo:
-            return data
-        self._incoming = data
-        try:
-            self._scan(end=end)
-        except BodyError as error:
-            self._break(error.offset, str(error))
-        except Exception as error:  # the last line of defence: the body must arrive
-            self._stop(f"{type(error).__name__} while splicing")
-        return self._leave()
+        """Take the next bytes, return those that may leave: `data` itself, where nothing is held
+        and nothing edited. Raises what a fault raised, and RuntimeError behind one."""
+        return self._guarded(lambda: self._feed(data, end))
 
     def settle(self, decide: Callable[[], None]) -> bytes:
         """`decide` tells the edits what goes before the closing brace; return what may leave."""
-        if self._echo:
-            return b""
-        try:
-            decide()
-            self._release(self._scanner.offset)
-        except Exception as error:  # as above
-            self._stop(f"{type(error).__name__} while settling")
-        return self._leave()
+        return self._guarded(lambda: self._settle(decide))
+
+    def let_go(self) -> bytes:
+        """Nothing may stay held: what is open is decided as it stands; the document goes on."""
+        return self._guarded(lambda: self._settle(lambda: self.edits.let_go(self._scanner.offset)))
+
+    def cut_off(self) -> bytes:
+        """The rest of the document passes by itself: return what is held, so that it fits."""
+        return self._guarded(self._cut_off)
 
     def stop(self, reason: str, at: int) -> bytes:
-        """Somebody else found the document broken at offset `at`: echo from now on."""
-        if not self._echo:
-            self._break(at, reason)
-        return self._leave()
+        """Somebody else found the document broken at offset `at`, not behind what was fed: echo
+        from now on."""
+        return self._guarded(lambda: b"" if self._echo else self._break(b"", reason, at))
 
-    def _scan(self, *, end: bool) -> None:
-        scanner, edits = self._scanner, self.edits
-        scanner.feed(self._incoming)
-        if edits.hold is None and not edits.decided and not self._buffer:
-            self._base += len(self._incoming)
-            self._leaving.append(self._incoming)
-            self._incoming = b""
-        else:
-            self._take(len(self._incoming))
-            self._release(scanner.offset)
-        if edits.inert:
-            self._stop("")
-        elif end:
-            scanner.finish()
-
-    def _break(self, at: int, reason: str) -> None:
-        """The document is broken at offset `at`, in the incoming bytes or right before them."""
-        if self.edits.inert:  # the failure lies behind all edits
-            reason = ""
+    def _guarded(self, step: Callable[[], bytes]) -> bytes:
+        if self._failed:
+            raise RuntimeError("the document is lost: splicing has failed before")
         try:
-            self._take(at - self._scanner.offset)
-            self._release(at)
-        except Exception as error:  # as above
-            reason = f"{type(error).__name__} after {reason}"
-        self._stop(reason)
+            return step()
+        except BaseException:
+            self._failed = True
+            raise
 
-    def _stop(self, reason: str) -> None:
-        """Let everything go; what was decided is applied, if it can be."""
+    def _feed(self, data: bytes, end: bool) -> bytes:
+        self.ended = self.ended or end
+        if self._echo:
+            return data
+        edits, scanner = self.edits, self._scanner
+        try:
+            scanner.feed(data)
+            if end:
+                scanner.finish()
+        except BodyError as error:
+            return self._break(data, str(error), error.offset)
+        if edits.floor is None and not edits.decided and not self._buffer:
+            self._base += len(data)
+            return data
+        return self._release(data, scanner.offset)
+
+    def _settle(self, decide: Callable[[], None]) -> bytes:
+        if self._echo:
+            return b""
+        decide()
+        return self._release(b"", self._scanner.offset)
+
+    def _cut_off(self) -> bytes:
+        if self._echo:
+            return b""
+        at = self._scanner.offset
+        self.edits.cut_off(at)
         self._echo = True
-        self.broken = self.broken or reason
-        self._take(len(self._incoming))
-        try:
-            self._apply(self.edits.decided, self._base + len(self._buffer))
-        except Exception:  # as above
-            self.broken = reason or "undecidable splices"
-            self._leaving.append(bytes(self._buffer))
-            self._buffer.clear()
+        return self._apply(b"", self.edits.decided, at)
 
-    def _leave(self) -> bytes:
-        leaving = self._leaving
-        out = leaving[0] if len(leaving) == 1 else b"".join(leaving)
-        self._leaving = []
-        return out
+    def _break(self, data: bytes, reason: str, at: int) -> bytes:
+        """The document is broken at offset `at`: apply what was decided, echo the rest."""
+        self.edits.pressure(at)
+        self._echo, self.broken = True, reason
+        return self._apply(data, self.edits.decided, self._base + len(self._buffer) + len(data))
 
-    def _take(self, count: int) -> None:
-        """Move `count` incoming bytes into the buffer."""
-        if count > 0:
-            self._buffer += self._incoming[:count]
-            self._incoming = self._incoming[count:]
-
-    def _release(self, at: int) -> None:
+    def _release(self, data: bytes, at: int) -> bytes:
         """All before offset `at` is scanned: let go of what no undecided edit can change."""
         edits = self.edits
         edits.pressure(at)
-        limit = at if edits.hold is None else edits.hold
+        floor = edits.floor
+        limit = at if floor is None else floor
+        if limit <= self._base and not self._spilling:
+            self._buffer += data
+            return b""
         decided = edits.decided
         decided.sort(key=_START)
         count = 0
         while count < len(decided) and decided[count].end <= limit:
             count += 1
-        self._apply(decided[:count], limit)
-        del decided[:count]
-        if edits.hold is not None and edits.hold == edits.closed_at:
-            self._spill()
+        out = self._apply(data, decided[:count], limit)
+        edits.decided = decided[count:]
+        return out + self._spill() if self._spilling else out
 
-    def _apply(self, splices: list[Splice], limit: int) -> None:
-        """Move the buffer's bytes up to offset `limit` out, with the splices applied."""
-        parts: list[bytes | bytearray] = []
-        at, delta = 0, self.delta
-        for splice in splices:
-            parts += (self._buffer[at : splice.start - self._base], splice.new)
-            at = splice.end - self._base
-            delta += len(splice.new) - (splice.end - splice.start)
-        parts.append(self._buffer[at : limit - self._base])
-        self._leaving.append(b"".join(parts))
-        del self._buffer[: limit - self._base]
-        self._base, self.delta = limit, delta
+    def _apply(self, data: bytes, splices: list[Splice], limit: int) -> bytes:
+        """Of the buffer and `data` behind it, what lies before offset `limit`, with the splices
+        applied; the rest becomes the buffer."""
+        source = bytes(self._buffer) + data if self._buffer else data
+        view, base = memoryview(source), self._base
+        parts: list[bytes | memoryview] = []
+        at, delta, edited = 0, self.delta, self.edited
+        for splice in sorted(splices, key=_START):
+            start, stop = splice.start - base, splice.end - base
+            parts += (view[at:start], splice.new)
+            edited = edited or view[start:stop] != splice.new
+            delta += len(splice.new) - (stop - start)
+            at = stop
+        parts.append(view[at : limit - base])
+        out = b"".join(parts)
+        rest = bytearray(view[limit - base :])
+        self.delta, self.edited, self._base, self._buffer = delta, edited, limit, rest
+        return out
 
-    def _spill(self) -> None:
+    @property
+    def _spilling(self) -> bool:
+        """True when more waits behind a closing brace that waits (space) than anybody holds."""
+        edits = self.edits
+        return edits.floor is not None and edits.floor == edits.closed_at
+
+    def _spill(self) -> bytes:
         """Of the space behind a closing brace that waits, what is beyond LIMIT leaves first."""
-        if len(self._buffer) > LIMIT:
-            self._leaving.append(bytes(self._buffer[LIMIT:]))
-            del self._buffer[LIMIT:]
+        out = bytes(self._buffer[LIMIT:])
+        del self._buffer[LIMIT:]
+        return out

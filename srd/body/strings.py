@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from srd.body import lexis
+from srd.body import lexis, loose
 
 _QUOTE, _BACKSLASH, _U = b'"\\u'
 _SIMPLE_ESCAPES = frozenset(b'"\\/bfnrt')
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _LONG = 192  # from here on two searches beat one pattern (measured)
-_SEARCHES = 8
 
 
 class Invalid(Exception):  # noqa: N818 - internal: the scanner makes a BodyError of it
@@ -102,19 +101,7 @@ class LooseFinder:
         if self._escaped:
             self._escaped = False
             at += 1
-        for _ in range(_SEARCHES):
-            quote = data.find(b'"', at)
-            if quote < 0:
-                self._escaped = lexis.odd_backslashes(data, at, len(data))
-                return -1
-            if not lexis.odd_backslashes(data, at, quote):
-                return quote
-            at = quote + 1
-        # Many escaped quotes: one pattern is quicker than many searches.
-        at = lexis.LOOSE_STRING_BODY.match(data, at).end()  # type: ignore[union-attr] # as above
-        if at == len(data):
-            return -1
-        if data[at] == _QUOTE:
-            return at
-        self._escaped = True  # a backslash, the last byte
-        return -1
+        quote = loose.string_end(data, at)
+        if quote < 0:
+            self._escaped = lexis.odd_backslashes(data, at, len(data))
+        return quote

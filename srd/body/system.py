@@ -6,11 +6,14 @@ content. It must not know which rewrite asked for it.
 
 from __future__ import annotations
 
-from srd.body import lexis
+import enum
+
+from srd.body import lexis, loose
 from srd.body.edits import LIMIT, Context, Edits, Splice
 from srd.body.listener import Want
-from srd.body.members import Action, member
+from srd.body.members import KEEP, Action, Members, member
 from srd.body.rewrite import SystemPrompt
+from srd.body.shapes import ONCE_IN_TURN, SYSTEM_ROLES
 
 _OBJECT, _ARRAY, _STRING = b'{["'
 
@@ -32,10 +35,11 @@ class System(Action):
         return edits.swallow(offset, lexis.encode_string(self._prompt.text))
 
 
-class Messages(Action):
-    """The chat's messages: the system text goes into, or before, the first one."""
+class Turns(Action):
+    """The conversation. In each element a repeated name is dropped; where the system text is a
+    message (chat), it goes into, or before, the first one."""
 
-    def __init__(self, prompt: SystemPrompt) -> None:
+    def __init__(self, prompt: SystemPrompt | None) -> None:
         self._prompt = prompt
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
@@ -43,78 +47,110 @@ class Messages(Action):
 
 
 class _Turns(Context):
-    def __init__(self, prompt: SystemPrompt) -> None:
-        self._prompt = prompt
-        self._empty = True
+    def __init__(self, prompt: SystemPrompt | None) -> None:
+        self._prompt = prompt  # until the first element has begun
+
+    def shortcut(self, data: bytes, at: int) -> int:
+        return 0 if self._prompt else loose.plain_objects(data, at, ONCE_IN_TURN)
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        if not self._empty:
-            return Want.SKIP
-        self._empty = False
+        prompt, self._prompt = self._prompt, None
         if kind == _OBJECT:
-            edits.hold = offset
-            return edits.enter(_FirstMessage(self._prompt, offset))
-        edits.insert(offset, _system_message(self._prompt) + b",")
-        edits.missed_system_prompt = False
+            turn = _FirstMessage(edits, prompt, offset) if prompt else _turn()
+            turn.open(edits, offset + 1)
+            return edits.enter(turn)
+        if prompt:
+            edits.insert(offset, _system_message(prompt) + b",")
+            edits.missed_system_prompt = False
         return Want.SKIP
 
     def close(self, edits: Edits, offset: int) -> None:
-        if self._empty:
+        if self._prompt:
             edits.insert(offset, _system_message(self._prompt))
             edits.missed_system_prompt = False
 
 
-class _FirstMessage(Context):
-    """messages[0]: its role tells whether it is edited or gets a message before it. Edits of a
-    content that came before the role are kept as candidates. A second role changes nothing."""
+def _turn() -> Members:
+    return Members({}, once=ONCE_IN_TURN)
 
-    def __init__(self, prompt: SystemPrompt, start: int) -> None:
+
+class _Role(enum.Enum):
+    """What is known of the first message."""
+
+    UNKNOWN = enum.auto()
+    READING = enum.auto()  # its value has begun
+    SYSTEM = enum.auto()
+    SETTLED = enum.auto()  # another one, or it came too late: the prompt is a message before it
+
+
+class _FirstMessage(Members):
+    """messages[0]: its role tells whether it is edited or gets a message before it. Edits of a
+    content that came before the role are kept as candidates.
+
+    A role that is more than LIMIT behind is not waited for: the message before it is right for
+    every role but a system text's that should have been replaced; the prompt then counts as missed.
+    """
+
+    def __init__(self, edits: Edits, prompt: SystemPrompt, start: int) -> None:
+        super().__init__({}, once=ONCE_IN_TURN)
         self._prompt = prompt
         self._start = start
-        self._name: bytes | None = None
-        self._role = ""  # "", "system", "other", "late"
-        self._reading_role = False
+        self._role = _Role.UNKNOWN
+        self._late = False
         self._content = False
         self._value = -1  # where a content starts that is replaced if the role is system
         self._candidates: list[Splice] = []
-
-    def key(self, edits: Edits, name: bytes | None, start: int) -> None:
-        self._name = name
+        edits.pin = start
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        if self._name == b"role" and not self._role:
-            if offset - self._start > LIMIT:
-                self._late(edits)
-            elif kind != _STRING:
-                self._other(edits)
-            else:
-                self._reading_role = True
-                return Want.TOKEN
-        elif self._name == b"content" and self._role in ("", "system"):
+        if self._action is not KEEP:
+            return super().begin(edits, kind, offset)
+        if self._name == b"role":
+            return self._begin_role(edits, kind, offset)
+        if self._name == b"content":
             self._content = True
-            return self._begin_content(edits, kind, offset)
+            if self._role is not _Role.SETTLED:
+                return self._begin_content(edits, kind, offset)
+        return Want.SKIP
+
+    def _begin_role(self, edits: Edits, kind: int, offset: int) -> Want:
+        if self._role is _Role.UNKNOWN and offset - self._start > LIMIT:
+            self._give_up(edits)
+        if kind == _STRING:
+            if self._role is _Role.UNKNOWN:
+                self._role = _Role.READING
+            return Want.TOKEN
+        if self._role is _Role.UNKNOWN:
+            self._put_before(edits)
         return Want.SKIP
 
     def _begin_content(self, edits: Edits, kind: int, offset: int) -> Want:
-        sink = edits.decided if self._role else self._candidates
+        known = self._role is _Role.SYSTEM
+        sink = edits.decided if known else self._candidates
         if self._prompt.mode == "insert":
             if kind == _STRING:
                 sink.append(Splice(offset + 1, offset + 1, _inserted(self._prompt)))
                 return Want.SKIP
             if kind == _ARRAY:
                 return edits.enter(_FirstPart(self._prompt, sink))
-        if self._role:
+        if known:
             return edits.swallow(offset, lexis.encode_string(self._prompt.text))
         self._value = offset
         return Want.SKIP
 
     def token(self, edits: Edits, raw: bytes | None) -> None:
-        if raw is None or lexis.decode_string(raw) != "system":
-            self._other(edits)
+        if self._name != b"role":
             return
-        self._role = "system"
-        edits.decided += self._candidates
-        edits.hold, edits.missed_system_prompt = None, False
+        system = raw is not None and lexis.decode_string(raw) in SYSTEM_ROLES
+        if self._role is _Role.READING:
+            if system:
+                self._role, edits.pin = _Role.SYSTEM, None
+                edits.decided += self._candidates
+                edits.missed_system_prompt = False
+            else:
+                self._put_before(edits)
+        elif self._late and system and self._prompt.mode == "replace":
+            edits.missed_system_prompt = True
 
     def end(self, edits: Edits, offset: int) -> None:
         if self._value >= 0:
@@ -123,26 +159,38 @@ class _FirstMessage(Context):
             self._value = -1
 
     def close(self, edits: Edits, offset: int) -> None:
-        if not self._role:
-            if offset - self._start > LIMIT:
-                self._late(edits)
-            else:
-                self._other(edits)
-        elif self._role == "system" and not self._content:
-            edits.insert(offset, b"," + member("content", lexis.encode_string(self._prompt.text)))
+        if self._role is _Role.UNKNOWN:
+            self._put_before(edits)
+        elif self._role is _Role.SYSTEM and not self._content:
+            self.inserts[b"content"] = lexis.encode_string(self._prompt.text)
+        super().close(edits, offset)
 
     def pressure(self, edits: Edits, at: int) -> None:
-        if not self._role and not self._reading_role and at - self._start > LIMIT:
-            self._late(edits)
+        if self._role is _Role.UNKNOWN and at - self._start > LIMIT:
+            self._give_up(edits)
+        super().pressure(edits, at)
 
-    def _other(self, edits: Edits) -> None:
-        self._role = "other"
+    def let_go(self, edits: Edits, at: int) -> None:
+        self._settle_now(edits)
+        super().let_go(edits, at)
+
+    def cut_off(self, edits: Edits, at: int) -> None:
+        self._settle_now(edits)
+        super().cut_off(edits, at)
+
+    def _settle_now(self, edits: Edits) -> None:
+        if self._role in (_Role.UNKNOWN, _Role.READING):
+            self._give_up(edits)
+
+    def _give_up(self, edits: Edits) -> None:
+        self._late = True
+        self._put_before(edits)
+
+    def _put_before(self, edits: Edits) -> None:
+        self._role, edits.pin = _Role.SETTLED, None
+        self._value = -1
         edits.insert(self._start, _system_message(self._prompt) + b",")
-        edits.hold, edits.missed_system_prompt = None, False
-
-    def _late(self, edits: Edits) -> None:
-        self._role, edits.hold = "late", None
-        edits.missed_system_prompt = True
+        edits.missed_system_prompt = False
 
 
 class _FirstPart(Context):

@@ -25,12 +25,21 @@ from srd.classify.api import Ask, Scores
 from srd.config import loads
 from srd.daemon.translate import encode, event_of, opening
 from srd.exchange import Exchange, Policy
-from srd.exchange.commands import AskClassifier, Command, Decided, DropAsk, Observed, StartTimer
+from srd.exchange.commands import (
+    AskClassifier,
+    Command,
+    Decided,
+    DropAsk,
+    Noted,
+    Observed,
+    StartTimer,
+)
 from srd.exchange.events import (
     BodyMode,
     Event,
     PeerEnded,
     Pressure,
+    RoomMade,
     ScoresArrived,
     ScoresFailed,
     Timer,
@@ -382,6 +391,7 @@ class Made:
 
     decided: list[Decided] = field(default_factory=list)
     observed: list[Observed] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
     timers: dict[Timer, float] = field(default_factory=dict)
 
@@ -498,6 +508,8 @@ class Playbook:
         for command in self.exchange.receive(event, self.now):
             self._act(command)
         self.most_held = max(self.most_held, self.exchange.held)
+        if self.exchange.more:
+            self._feed(RoomMade())
 
     def _act(self, command: Command) -> None:
         match command:
@@ -505,6 +517,8 @@ class Playbook:
                 self.made.decided.append(command)
             case Observed():
                 self.made.observed.append(command)
+            case Noted():
+                self.made.notes.append(command)
             case StartTimer(which, seconds):
                 self.made.timers[which] = seconds
             case AskClassifier(ask_id, ask):

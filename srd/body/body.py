@@ -173,6 +173,11 @@ class Body:
         return self._ended if self._out is None else self._out.finished
 
     @property
+    def closed(self) -> bool:
+        """True when the document's closing brace was read: only blanks may follow."""
+        return self._scanner.done
+
+    @property
     def held(self) -> int:
         """Bytes held now: what came and has not left, what is inflated and not read, and behind a
         commit what a pending edit or an unverified end still needs."""
@@ -419,6 +424,16 @@ class Body:
     def params(self) -> Mapping[str, object]:
         """Small top-level scalars seen so far; of duplicates the last one."""
         return self._reader.params
+
+    @property
+    def leading_params(self) -> Mapping[str, object]:
+        """Those of `params` that stood in front of the turns."""
+        return self._reader.leading_params
+
+    @property
+    def stands_in(self) -> bool:
+        """True when a member has passed that is legal instead of turns."""
+        return self._reader.stands_in
 
     @property
     def metadata(self) -> Mapping[str, str]:

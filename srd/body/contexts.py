@@ -64,7 +64,10 @@ class Root(Context):
                 self._name = None
                 return reader.repeated(name, kind)
             self._met.add(name)
+        if name in shape.instead and kind != _NULL:
+            reader.stands_in = True
         if name == shape.turns:
+            reader.leave_front()
             return self._turns(reader, kind)
         if name is not None and name == shape.system:
             return self._system(reader, kind)

@@ -20,9 +20,10 @@ import zstandard
 #: Single codings, as a content-encoding header names them.
 SUPPORTED_ENCODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "identity"})
 
-#: Output that the ratio does not limit. Long chats repeat themselves: zstd packs 12 MB of one into
-#: less than 10 KB, far beyond any ratio that would stop a bomb. That much is cheap to scan.
-FREE = 16 << 20
+#: Output that the ratio does not limit. Prompts may repeat themselves (a log, a table) far beyond
+#: any ratio that would stop a bomb, and this much is cheap to scan. A long conversation stays below
+#: the ratio: 12 MB of one that zstd packs to 200 KB is 60.
+FREE = 4 << 20
 
 _CODINGS = 2  # in one list; more is an attack or a mistake
 _PIECE = 16384  # input bytes given to a decoder at once

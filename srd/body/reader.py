@@ -39,6 +39,7 @@ class PromptReader:
         self.shape = shape
         self.model: ModelSeen | None = None
         self.members = 0
+        self.stands_in = False  # a member that is legal instead of turns has passed
         self.duplicates: list[str] = []
         self.prompt = Prompt(limit)
         self.tool_definitions = 0
@@ -46,6 +47,7 @@ class PromptReader:
         self.counts = Counts()
         self._limit = limit
         self._params: dict[str, object] = {}
+        self._leading: dict[str, object] | None = None
         self._metadata: dict[str, str] = {}
         self._message: Message | None = None
         self._contexts: list[Context] = []
@@ -63,6 +65,17 @@ class PromptReader:
     def params(self) -> Mapping[str, object]:
         """Small top-level scalars by name."""
         return MappingProxyType(self._params)
+
+    @property
+    def leading_params(self) -> Mapping[str, object]:
+        """Those in front of the turns: however the body is cut, they are known when it is judged
+        before its end."""
+        return MappingProxyType(self._params if self._leading is None else self._leading)
+
+    def leave_front(self) -> None:
+        """The turns begin."""
+        if self._leading is None:
+            self._leading = dict(self._params)
 
     @property
     def metadata(self) -> Mapping[str, str]:

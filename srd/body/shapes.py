@@ -27,20 +27,27 @@ class Shape:
 
     `turns`: the top-level member that holds the conversation, a string (one user message) or an
     array. `plain_turns`: a string in that array is a user message. `system`: the top-level member
-    that holds a system text, None where it is the first message (chat) or does not exist.
+    that holds a system text, None where it is the first message (chat) or does not exist. `instead`:
+    members of which one makes a body legal that has no turns (OpenAI's reference of Responses;
+    vLLM's completions take embeddings).
     """
 
     turns: bytes
     plain_turns: bool = False
     system: bytes | None = None
     system_message: bool = False
+    instead: frozenset[bytes] = frozenset()
 
 
 SHAPES: Mapping[Api, Shape] = MappingProxyType(
     {
         Api.CHAT: Shape(b"messages", system_message=True),
-        Api.COMPLETIONS: Shape(b"prompt", plain_turns=True),
-        Api.RESPONSES: Shape(b"input", system=b"instructions"),
+        Api.COMPLETIONS: Shape(b"prompt", plain_turns=True, instead=frozenset({b"prompt_embeds"})),
+        Api.RESPONSES: Shape(
+            b"input",
+            system=b"instructions",
+            instead=frozenset({b"prompt", b"conversation", b"previous_response_id"}),
+        ),
         Api.ANTHROPIC: Shape(b"messages", system=b"system"),
     }
 )

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 
 from srd.body import lexis
 from srd.body.figures import Figures
-from srd.body.inflate import InflateError, InflateLimit, Inflater, codings
+from srd.body.inflate import Caps, InflateError, InflateLimit, Inflater, codings
 from srd.body.scanner import BodyError, Scanner
 from srd.body.sse import SseSplitter
 
 #: A packed answer that is larger, or packed more tightly, is not observed: memory and CPU.
 MAX_PLAIN = 64 << 20
 MAX_RATIO = 1000
-_PACKED = 1024  # bytes into the decoder at a time, so that little comes out at a time
+_PIECE = 65536  # bytes out of the decoder at a time
 
 _SKIPPED = b"\xef\xbb\xbf \t\r\n"  # a byte order mark and blank lines may come first
 _BETWEEN = re.compile(rb"[ \t\r\n,\[\]\x1e]*")
@@ -192,11 +192,10 @@ class UsageReader:
 
 
 def _inflater(encoding: str) -> Inflater:
-    return Inflater(encoding, max_output=MAX_PLAIN, max_ratio=MAX_RATIO)
+    return Inflater(encoding, Caps(max_bytes=MAX_PLAIN, max_ratio=MAX_RATIO))
 
 
 def _inflate(inflater: Inflater, data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _PACKED):
-        plain = inflater.feed(data[start : start + _PACKED])
-        if plain:
-            yield plain
+    inflater.push(data)
+    while plain := inflater.pull(_PIECE):
+        yield plain

@@ -354,7 +354,9 @@ class Deliberation:
         text = " ".join(texts)
         sight = self._see(text, settled=True, whole=True, scores=self._duplicates)
         if isinstance(sight.verdict, Pending):
-            if self._duplicates is None and self._wants_scores(sight, text, self._policy.windows[-1]):
+            if self._duplicates is None and self._wants_scores(
+                sight, text, self._policy.windows[-1]
+            ):
                 self._asks_duplicates = True
                 return None
             sight = self._see(text, whole=True, forced=True, scores=self._duplicates)

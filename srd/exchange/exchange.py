@@ -125,8 +125,8 @@ class Exchange:
             # An upstream that answers before the upload ended abandons the request side.
             if self.request.state in (State.HOLDING, State.ANSWERING):
                 abandoned = self.request.abandon()
-            half.told(self.request.facts, self.decision)
-        row = row_of(half.half, half.state, event)
+            half.told(self.request.facts, self.decision, debug=self.request.debug)
+        row = half.row = row_of(half.half, half.state, event)
         return abandoned if row.handle is None else [*abandoned, *row.handle(half, event, now)]
 
     def _end(self, event: PeerEnded, now: float) -> list[Command]:

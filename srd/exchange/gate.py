@@ -40,10 +40,10 @@ def admit(
     router = policy.document.global_.router
     if router.include_config_models_in_list and is_model_list(facts) and not facts.tunnel:
         return Admission(refusal=model_list(policy.document, now=now))
-    if too_many_headers(facts):
+    if too_many_headers(facts, policy.header_entries):
         return Admission(refusal=refusal(431, "too many headers that only the router may set"))
     if facts.route.kind is Kind.PASS or facts.method != "POST":
-        return Admission()
+        return Admission(unread=facts.unread)
     if (refused := _refused(facts, policy, end=end)) is not None:
         return Admission(refusal=refused)
     if end:
@@ -59,7 +59,9 @@ def _refused(facts: RequestFacts, policy: Policy, *, end: bool) -> Immediate | N
         return refusal(413, f"the body is larger than {most} bytes")
     ours = facts.route.kind is Kind.ROUTED
     if ours and facts.unread in UNSUPPORTED and policy.blocks and not end:
-        return refusal(415, f"a body that cannot be read ({facts.unread}) is refused: a rule blocks")
+        return refusal(
+            415, f"a body that cannot be read ({facts.unread}) is refused: a rule blocks"
+        )
     if (name := facts.contradiction(policy.user_headers)) is not None:
         return refusal(400, f"the header {name} says two different things")
     return None

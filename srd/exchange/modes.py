@@ -333,7 +333,7 @@ def _committed(
     """
     joined = dict(what.set_headers)
     for name, value in what.add_headers:
-        before = joined.get(name) or facts.headers.get(name, "").encode("utf-8", "replace")
+        before = joined.get(name) or b", ".join(facts.lines.get(name, ()))
         joined[name] = before + b", " + value if before else value
     gone = dict.fromkeys((*facts.unwanted, *_present(facts, what.remove_headers)))
     if leaving.edited:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from srd.classify.api import WINDOWS, Classifier
 from srd.config import Document
+from srd.config.decisions import DecisionRule
 from srd.config.globals import EarlyDecision
+from srd.config.plugins import HeaderMutationConfig
 from srd.decide.decision import Decision
 from srd.decide.memo import Memo
 from srd.decide.router import Router
@@ -33,9 +35,12 @@ class Policy:
     generation: int = 0
     by_key: Mapping[str, Signal] = field(init=False, repr=False)
     windows: tuple[int, ...] = field(init=False)
-    answering: frozenset[str] = field(init=False, repr=False)  # decisions with a plugin that answers
+    answering: frozenset[str] = field(
+        init=False, repr=False
+    )  # decisions with a plugin that answers
     blocks: bool = field(init=False)  # some decision answers the client itself
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
+    header_entries: int = field(init=False)  # the most that any decision does to headers
     user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
 
     def __post_init__(self) -> None:
@@ -47,6 +52,7 @@ class Policy:
         names = frozenset(r.name for r in rules if any(entry.asks(r) for entry in answers))
         put(self, "answering", names)
         put(self, "blocks", bool(self.answering))
+        put(self, "header_entries", 1 + max(map(_mutations, rules), default=0))
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
         users = frozenset(s.user_header for s in roles)
         put(self, "identity_headers", users | {s.groups_header for s in roles})
@@ -76,6 +82,11 @@ class Policy:
     def __repr__(self) -> str:
         decisions = len(self.document.routing.decisions)
         return f"<Policy #{self.generation} decisions={decisions} signals={len(self.by_key)}>"
+
+
+def _mutations(rule: DecisionRule) -> int:
+    found = rule.plugin(HeaderMutationConfig)
+    return 0 if found is None else len(found.add) + len(found.update) + len(found.delete)
 
 
 def _windows(early: EarlyDecision) -> tuple[int, ...]:

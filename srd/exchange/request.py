@@ -13,6 +13,7 @@ leaves this file, and the driver ends the stream where all can see it.
 from __future__ import annotations
 
 from dataclasses import replace
+
 from srd.body.body import Api, Body, Leaving
 from srd.body.inflate import Caps, InflateError, InflateLimit
 from srd.body.rewrite import NO_REWRITE
@@ -36,7 +37,6 @@ from srd.exchange.events import (
     BodyMode,
     HeadersArrived,
     Pressure,
-    RoomMade,
     ScoresArrived,
     ScoresFailed,
     Timer,
@@ -61,6 +61,7 @@ class RequestHalf(Passage):
         self._asked = 0  # the number of the ask that is out; negative or 0: none is
         self._budget_runs = False
         self._gate = Gate.PASS
+        self.debug = False  # the client may be told what matched
         self.refused = False
 
     @property
@@ -412,7 +413,8 @@ class RequestHalf(Passage):
     def _answer(self, decision: Decision, what: Plan) -> list[Command]:
         if what.immediate is None:
             raise ExchangeBug("an answer without a response")
-        self.committed = Committed(decision=decision, plan=what, leaving=Leaving())
+        nothing = Leaving(b"", packed=True, edited=False, final=True)
+        self.committed = Committed(decision=decision, plan=what, leaving=nothing)
         return [Decided(decision), *self._refuse(what.immediate)]
 
     def _commit(self, decision: Decision, what: Plan) -> list[Command]:
@@ -420,7 +422,8 @@ class RequestHalf(Passage):
         comes before the first that changes anything."""
         body, tail = self._expect_body(), self.state is State.TAIL
         if tail:
-            leaving = Leaving(data=body.settle_tail(what.rewrite), edited=True)
+            out = body.settle_tail(what.rewrite)
+            leaving = Leaving(out, packed=True, edited=True, final=body.ended)
         else:
             plain = self._router.compressed == "inflate" or self._reply.always_plain
             leaving = body.commit(what.rewrite, plain=plain)

@@ -1,16 +1,15 @@
 """The response half of an exchange: facts into headers, pieces straight through, usage observed.
 
 Rule: an answer is never buffered, delayed or changed here. Where the gateway was told to collect
-responses, an SSE answer's header reply overrides the mode. What the half may hear in which state is
-one table; a fault while observing costs the figures, never the answer. It must not know how the
+responses, an SSE answer's header reply overrides the mode. A fault while observing costs the
+figures, never the answer. It must not know which event is legal when (srd.exchange.table), how the
 request was decided, only the Decision, nor whether the request has ended: an upstream may answer
 while the upload still runs.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from srd.body.usage import UsageReader
 from srd.decide.decision import Decision
@@ -24,110 +23,71 @@ from srd.exchange.commands import (
     ReplyHeaders,
     ReplyTrailers,
 )
-from srd.exchange.errors import GatewayProtocolError
 from srd.exchange.events import (
     BodyArrived,
     BodyMode,
-    Event,
     Headers,
     HeadersArrived,
-    PeerEnded,
     TrailersArrived,
 )
 from srd.exchange.facts import Dialect, RequestFacts
 from srd.exchange.modes import chunks
+from srd.exchange.states import State
 from srd.plugins.response_headers import response_headers, spoofed_headers
+
+if TYPE_CHECKING:
+    from srd.exchange.table import Row
 
 SEND, SKIP = 1, 2
 #: Mutations that Envoy takes in one answer; more are refused, ours among them.
 MUTATIONS = 100
 
 
-class ResponseState(enum.Enum):
-    """How far the response has come."""
-
-    WAITING = "waiting"  # nothing yet, or only 1xx
-    FLOWING = "flowing"  # its headers are answered, or were skipped
-    DONE = "done"  # it has ended
-    CLOSED = "closed"  # the gateway is gone
-
-
-class Rule(enum.Enum):
-    """What becomes of an event that is legal."""
-
-    TAKE = "take"
-    IGNORE = "ignore"
-
-
-#: What may come when; a pair that is not here breaks the protocol. The gateway does not announce
-#: whether it sends headers, so the first message may be of any kind. Behind the end comes what
-#: Envoy is known to send twice, the last piece of a body (envoyproxy/envoy#46237).
-LEGAL: Mapping[tuple[ResponseState, type[Event]], Rule] = {
-    (ResponseState.WAITING, HeadersArrived): Rule.TAKE,
-    (ResponseState.WAITING, BodyArrived): Rule.TAKE,
-    (ResponseState.WAITING, TrailersArrived): Rule.TAKE,
-    (ResponseState.WAITING, PeerEnded): Rule.TAKE,
-    (ResponseState.FLOWING, BodyArrived): Rule.TAKE,
-    (ResponseState.FLOWING, TrailersArrived): Rule.TAKE,
-    (ResponseState.FLOWING, PeerEnded): Rule.TAKE,
-    (ResponseState.DONE, BodyArrived): Rule.IGNORE,
-    (ResponseState.DONE, TrailersArrived): Rule.IGNORE,
-    (ResponseState.DONE, PeerEnded): Rule.TAKE,
-    (ResponseState.CLOSED, HeadersArrived): Rule.IGNORE,
-    (ResponseState.CLOSED, BodyArrived): Rule.IGNORE,
-    (ResponseState.CLOSED, TrailersArrived): Rule.IGNORE,
-    (ResponseState.CLOSED, PeerEnded): Rule.IGNORE,
-}
-
-
 class ResponseHalf:
     """One response. Every message is answered in the style of the announced mode.
 
-    Each method takes one kind of event and raises GatewayProtocolError where LEGAL has no place
-    for it. `override`: whether the reply to an SSE answer may change the mode.
+    Methods named `on_...` are the table's handlers. `override`: whether the reply to an SSE answer
+    may change the mode.
     """
+
+    half = "response"
 
     def __init__(self, mode: BodyMode, request_mode: BodyMode, *, override: bool = True) -> None:
         self._mode = mode
         self._request_mode = request_mode
         self._override = override
-        self._state = ResponseState.WAITING
+        self._facts = RequestFacts(headers={})
+        self._decision: Decision | None = None
+        self._debug = False
+        self.row: Row | None = None
+        self.state = State.WAITING
         self._status = 0
         self._events = False  # the headers announce server-sent events
         self._usage: UsageReader | None = None
 
     def __repr__(self) -> str:
         status = self._status or "-"
-        return f"<ResponseHalf {self._state.value} mode={self._mode.name} status={status}>"
+        return f"<ResponseHalf {self.state.value} mode={self._mode.name} status={status}>"
 
-    @property
-    def state(self) -> ResponseState:
-        """How far it has come."""
-        return self._state
+    def told(self, facts: RequestFacts, decision: Decision | None, *, debug: bool) -> None:
+        """Which request this answers; before its headers. `debug`: the client may be told more."""
+        self._facts, self._decision, self._debug = facts, decision, debug
 
-    def headers(
-        self,
-        headers: Headers,
-        end: bool,
-        facts: RequestFacts,
-        decision: Decision | None,
-        *,
-        debug: Iterable[tuple[str, str]] = (),
-    ) -> list[Command]:
-        """Response headers. `debug`: more for a client that asked for debug headers."""
-        if not self._takes(HeadersArrived):
-            return []
+    def on_headers(self, event: HeadersArrived, now: float) -> list[Command]:
+        """Response headers; 1xx are answered and are not yet the response."""
+        headers, end = event.headers, event.end
+        facts, decision = self._facts, self._decision
         status = _status(headers)
         spoofed = spoofed_headers(headers) if decision is not None or facts.api is not None else ()
         if 100 <= status < 200 and not end:
             removed = self._room(facts, spoofed, ())
             return [ReplyHeaders("response", remove_headers=removed)]
-        self._state, self._status = ResponseState.FLOWING, status
+        self.state, self._status = State.FLOWING, status
         kind = _values(headers, "content-type").split(",", 1)[0]
         self._events = kind.split(";", 1)[0].strip().lower() == "text/event-stream"
         set_headers: Headers = ()
         if decision is not None:
-            set_headers = response_headers(decision, status=status, debug=facts.debug, more=debug)
+            set_headers = response_headers(decision, status=status, debug=self._debug)
             if not end:
                 encoding = _values(headers, "content-encoding")
                 self._usage = UsageReader(content_type=kind, content_encoding=encoding)
@@ -138,11 +98,10 @@ class ResponseHalf:
         reply = ReplyHeaders("response", set_headers, removed, mode_override=override)
         return [reply, *self._finish(ended=True)] if end else [reply]
 
-    def body(self, data: bytes, end: bool) -> list[Command]:
+    def on_body(self, event: BodyArrived, now: float) -> list[Command]:
         """One body message, passed on as it is."""
-        if not self._takes(BodyArrived):
-            return []
-        self._state = ResponseState.FLOWING
+        data, end = event.data, event.end
+        self.state = State.FLOWING
         commands: list[Command] = (
             chunks("response", data, end=end)
             if self._mode is BodyMode.FULL_DUPLEX_STREAMED
@@ -151,25 +110,16 @@ class ResponseHalf:
         commands += self._observe(data)
         return [*commands, *self._finish(ended=True)] if end else commands
 
-    def trailers(self) -> list[Command]:
+    def on_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
         """Trailers end a body that never carried end_of_stream."""
-        if not self._takes(TrailersArrived):
-            return []
         return [ReplyTrailers("response"), *self._finish(ended=True)]
 
     def close(self) -> list[Command]:
         """The stream ends, perhaps before the response did."""
-        if not self._takes(PeerEnded):
-            return []
-        commands = [] if self._state is ResponseState.DONE else self._finish(ended=False)
-        self._state = ResponseState.CLOSED
+        open_ = self.state in (State.WAITING, State.FLOWING)
+        commands = self._finish(ended=False) if open_ else []
+        self.state = State.CLOSED
         return commands
-
-    def _takes(self, kind: type[Event]) -> bool:
-        rule = LEGAL.get((self._state, kind))
-        if rule is None:
-            raise GatewayProtocolError(f"response: {kind.__name__} while {self._state.value}")
-        return rule is Rule.TAKE
 
     def _observe(self, data: bytes) -> list[Command]:
         """Look at what passes. A fault ends the looking, never the exchange."""
@@ -185,7 +135,7 @@ class ResponseHalf:
         return [Noted(NoteKind.FAULT, type(error).__name__, error)]
 
     def _finish(self, *, ended: bool) -> list[Command]:
-        self._state = ResponseState.DONE
+        self.state = State.DONE
         noted: list[Command] = []
         try:
             if self._usage is not None:

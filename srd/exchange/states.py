@@ -25,7 +25,9 @@ class Arrival(enum.Enum):
     """How much of a body has come; it only ever goes down this list."""
 
     OPEN = "open"
-    LAST_MESSAGE = "last message"  # BUFFERED: no other message holds bytes, the end is still to come
+    LAST_MESSAGE = (
+        "last message"  # BUFFERED: no other message holds bytes, the end is still to come
+    )
     ENDED = "ended"  # the gateway said so in a body message
     TRAILERS = "trailers"  # trailers ended it, and they want an answer
 

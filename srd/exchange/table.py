@@ -84,7 +84,24 @@ def _request() -> dict[Key, Row]:
     return {("request", *key): row for key, row in (late | after | rows).items()}
 
 
-TABLE: Mapping[Key, Row] = _request()
+def _response() -> dict[Key, Row]:
+    half = ResponseHalf
+    rows: dict[tuple[State, type[Event]], Row] = {
+        # The gateway does not announce whether it sends headers: any message may be the first.
+        (_W, HeadersArrived): _to(half.on_headers, _F, _D),
+        (_W, BodyArrived): _to(half.on_body, _F, _D),
+        (_W, TrailersArrived): _to(half.on_trailers, _D),
+        (_F, BodyArrived): _to(half.on_body, _D),
+        (_F, TrailersArrived): _to(half.on_trailers, _D),
+        # Behind the end may come what Envoy is known to send twice, the last piece of a body.
+        (_D, BodyArrived): IGNORED,
+        (_D, TrailersArrived): IGNORED,
+    }
+    closed = {(_C, event): IGNORED for event in _MESSAGES}
+    return {("response", *key): row for key, row in (rows | closed).items()}
+
+
+TABLE: Mapping[Key, Row] = _request() | _response()
 
 
 def row_of(half: str, state: State, event: Event) -> Row:

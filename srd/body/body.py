@@ -169,7 +169,10 @@ class Body:
     @property
     def ended(self) -> bool:
         """True when the end was received, all was read, every decoder has verified its end, and the
-        document is complete. Behind a commit: when the end was received and everything has left."""
+        document is complete. Behind a commit: when the end was received and everything has left. In
+        mode T the first of these, or the end of a document that broke."""
+        if self._tail:
+            return self._ended or (self._end and self._unreadable is not None)
         return self._ended if self._out is None else self._out.finished
 
     @property

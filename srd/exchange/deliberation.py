@@ -42,6 +42,8 @@ from srd.signals.readings import history_text
 
 Outcome = Decision | Immediate
 
+_PASSED = b"passed "
+
 
 @dataclass(slots=True)
 class _Sight:
@@ -89,6 +91,9 @@ class Deliberation:
         self._asks_history = False
         self._duplicates: Scores | None = None
         self._asks_duplicates = False
+        self._passed: list[bytes] = []  # stages that concluded nothing
+        self._skipped: int | None = None  # the first stage whose forward was left out
+        self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
         self._awaits_end = False  # ... and until the body's end is announced
         self.ask: Ask | None = None
@@ -290,10 +295,18 @@ class Deliberation:
             if (known := self._recall(key, now)) is not None:
                 return known
             sight = self._see_stage(text, last)
-            if isinstance(sight.verdict, Final):
+            final = isinstance(sight.verdict, Final)
+            if not (final or last or self._cold) and self._was_passed(key, now):
+                self._skipped = self._stage if self._skipped is None else self._skipped
+            elif self._skipped is not None:
+                # Known so far, and here it goes another way: all that was left out is made up for.
+                self._stage, self._skipped, self._cold = self._skipped, None, True
+                continue
+            elif final:
                 return self._remember(key, self._conclude(sight, Basis.EARLY), now)
-            if self._wants_scores(sight, text, windows[self._stage]):
+            elif self._wants_scores(sight, text, windows[self._stage]):
                 return None
+            self._passed.append(key)
             if last:
                 self.needs_whole = True
                 return None
@@ -487,9 +500,18 @@ class Deliberation:
         return None if known is None else replace(known, basis=Basis.MEMO)
 
     def _remember(self, key: bytes, decision: Decision, now: float) -> Decision:
-        if self._policy.memo is not None:
-            self._policy.memo.remember(key, decision, now)
+        memo = self._policy.memo
+        if memo is not None:
+            memo.remember(key, decision, now)
+            for passed in self._passed:
+                memo.remember(_PASSED + passed, decision, now)
         return decision
+
+    def _was_passed(self, key: bytes, now: float) -> bool:
+        """True when exactly this stage is known to conclude nothing, so that its forward may wait
+        for what a later one says: a memory of that decision, mostly."""
+        memo = self._policy.memo
+        return memo is not None and memo.recall(_PASSED + key, now) is not None
 
 
 def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:

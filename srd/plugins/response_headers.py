@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from srd.plugins.errors import SCHEMA_VERSION
 from srd.plugins.headers import SPOOFABLE_PREFIXES, header_value
+from srd.plugins.table import debug_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,13 +43,13 @@ MATCHED = {
 
 
 def response_headers(
-    decision: Decision, *, status: int, debug: bool = False, more: Iterable[tuple[str, str]] = ()
+    decision: Decision, *, status: int, debug: bool = False
 ) -> tuple[tuple[str, bytes], ...]:
     """Headers to set on a response that came from upstream. Empty values are left out.
 
     A 2xx also says what was decided, a 4xx and a 5xx which model failed; `debug` (request header
-    `x-vsr-debug: true`) also which signals matched, and `more`. We always say category and
-    reasoning, upstream in debug only.
+    `x-vsr-debug: true`) also which signals matched and what the plugins did. We always say category
+    and reasoning, upstream in debug only.
     """
     headers = [SCHEMA_VERSION, ("x-vsr-response-path", b"upstream")]
     if 200 <= status < 300:
@@ -57,7 +58,7 @@ def response_headers(
         headers += _pairs([("x-vsr-selected-model", decision.model)])
     if debug:
         headers += _pairs(_debug(decision))
-        headers += _pairs(more)
+        headers += debug_headers(decision)
     return tuple(headers)
 
 
@@ -97,7 +98,5 @@ def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
         yield f"x-vsr-matched-{ending}", ",".join(matched.get(kind, ()))
     total = "?" if decision.body_bytes is None else str(decision.body_bytes)
     yield "x-vsr-decision-bytes", f"{decision.bytes_read}/{total}"
-    if decision.system_prompt_injected:
-        yield "x-vsr-injected-system-prompt", "true"
     if tokens is not None:
         yield "x-vsr-context-token-count", str(int(tokens))

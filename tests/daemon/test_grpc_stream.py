@@ -268,7 +268,7 @@ def test_repr_tells_who_and_what_is_held() -> None:
         text = repr(line.call)
         assert text == (
             "<ProcessStream 1 open from 10.0.0.1:7 "
-            "<MessageBuffer 0 bytes held, 0 unacknowledged, open>>"
+            "<MessageBuffer 0 bytes held, open>>"
         )
 
     run(look())

@@ -121,12 +121,14 @@ class Inbox:
         self._fault = error
         self._bell.ring()
 
-    def next(self, *, request_body: bool, response_body: bool) -> Event | Request | None:
+    def next(
+        self, *, request_body: bool, response_body: bool, end: bool = True
+    ) -> Event | Request | None:
         """What is to be dealt with now, None when that is nothing.
 
-        The flags say whether body messages of that direction may be taken. Raises what the
-        stream's messages are worth, in their turn: WireError for one that cannot be decoded,
-        GRPCError for one that the transport refuses; and at once a fault of ours.
+        The flags say whether body messages of that direction, and the half-close, may be taken.
+        Raises what the stream's messages are worth, in their turn: WireError for one that cannot
+        be decoded, GRPCError for one that the transport refuses; and at once a fault of ours.
         """
         if self._fault is not None:
             fault, self._fault = self._fault, None
@@ -136,7 +138,7 @@ class Inbox:
         if not self._request and not self._response:
             taken = self._pull()
             if taken is None:
-                return self._end()
+                return self._end(end)
             request, size, credit = taken
             phase = request.phase
             if phase not in _BODY or (response_body if phase in _RESPONSE else request_body):
@@ -211,7 +213,7 @@ class Inbox:
             self._stream.release(credit)
             raise
 
-    def _end(self) -> Event | None:
+    def _end(self, allowed: bool) -> Event | None:
         """No message is left here: what comes behind the last one."""
         last = self._last
         if last is None:
@@ -219,7 +221,7 @@ class Inbox:
             return None
         if not isinstance(last, PeerEnded):
             raise last
-        if self._ended:
+        if self._ended or not allowed:
             return None
         self._ended = True
         return last

@@ -254,7 +254,8 @@ class StreamDriver:
         room = not self._outbox.full
         if more and room and not inbox.urgent:
             return _ROOM_MADE
-        return inbox.next(request_body=room and not more and not exchange.full, response_body=room)
+        takes = room and not more and not exchange.full
+        return inbox.next(request_body=takes, response_body=room, end=not more)
 
     @property
     def _more(self) -> bool:

@@ -17,12 +17,12 @@ from grpclib import protocol
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import PingAckReceived, RequestReceived, TrailersReceived
-from h2.exceptions import ProtocolError
+from h2.events import DataReceived, PingAckReceived, RequestReceived, TrailersReceived
+from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
-from srd.daemon.grpc_messages import MessageBuffer, message_prefix
+from srd.daemon.grpc_messages import MessageBuffer
 from srd.daemon.grpc_shortcuts import AVAILABLE, Shortcuts
 from srd.daemon.grpc_transport import CoalescingTransport
 
@@ -47,8 +47,28 @@ _H2_CONFIG = H2Configuration(
 )
 
 
+class _Room:
+    """In the place of grpclib's event: told that windows grew, it wakes who waits for that."""
+
+    def __init__(self, stream: ServerStream) -> None:
+        self._stream = stream
+
+    def set(self) -> None:
+        """The stream may be able to send more."""
+        if self._stream in self._stream.connection.blocked:
+            self._stream.on_room()
+
+
+def _nobody() -> None:
+    """Nobody waits for room yet."""
+
+
 class ServerStream(protocol.Stream):
-    """One HTTP/2 stream: grpclib's, with a bounded buffer of messages."""
+    """One HTTP/2 stream: grpclib's, with a bounded buffer of messages.
+
+    `on_room` is called when a stream in `connection.blocked` may send again, and when the stream
+    is lost.
+    """
 
     connection: ServerConnection
     buffer: MessageBuffer  # type: ignore[assignment] # same shape, whole messages
@@ -61,15 +81,16 @@ class ServerStream(protocol.Stream):
         self._transport = connection._transport
         self.id = self.number = stream_id
         self.wrapper = None
-        self.window_updated = asyncio.Event()
-        self.buffer = MessageBuffer(
-            partial(connection.ack, stream_id), connection.max_message_bytes
-        )
+        self.window_updated = _Room(self)  # type: ignore[assignment] # as far as grpclib asks
+        self.on_room: Callable[[], None] = _nobody
+        self.owed = 0  # bytes of its window to give back with the next WINDOW_UPDATE
+        self.buffer = MessageBuffer(partial(connection.credit, self), connection.max_message_bytes)
 
     def __terminated__(self, reason: str) -> None:
         """Called by grpclib when the peer reset the stream or the connection is gone."""
         self.terminated = True
-        self.window_updated.set()  # a sender that waits for the window must see it
+        self.connection.blocked.pop(self, None)
+        self.on_room()  # a sender that waits for the window must see it
 
 
 class _H2Connection(H2Connection):
@@ -105,11 +126,23 @@ class _H2Connection(H2Connection):
 class ServerConnection(protocol.Connection):
     """grpclib's connection, creating our streams.
 
-    `shortcuts` is None where every frame goes through h2.
+    The connection's window is given back at receipt, a stream's when its message is dealt with:
+    a stream that nobody reads holds up itself and no other. Both in steps, so that not every
+    message costs a WINDOW_UPDATE. `shortcuts` is None where every frame goes through h2.
     """
 
     max_message_bytes = 0
     shortcuts: Shortcuts | None = None
+
+    def __init__(
+        self, connection: H2Connection, transport: asyncio.Transport, *, config: Configuration
+    ) -> None:
+        super().__init__(connection, transport, config=config)
+        self.blocked: dict[ServerStream, None] = {}  # who waits to send, the longest first
+        self.owed = 0  # bytes of the window to give back with the next WINDOW_UPDATE
+        # h2 itself gives back what comes for closed streams when that is half of the window.
+        self._step = config.http2_connection_window_size // 4
+        self._stream_step = config.http2_stream_window_size // 2
 
     def create_stream(
         self, *, stream_id: int | None = None, wrapper: object = None
@@ -118,67 +151,130 @@ class ServerConnection(protocol.Connection):
         assert stream_id is not None
         return ServerStream(self, stream_id)
 
-    def ack(self, stream_id: int, size: int) -> None:
-        """`size` flow-controlled bytes of the stream were read."""
-        if self.shortcuts is None or not self.shortcuts.acknowledge(stream_id, size):
-            super().ack(stream_id, size)
+    # -- receiving -------------------------------------------------------------------------------
 
-    def send_now(self, stream: ServerStream, message: bytes) -> bool:
-        """Send a message at once, if that can be done without waiting and without h2."""
-        if self.shortcuts is None or not self.write_ready.is_set():
-            return False
-        self.ping_count_in_sequence = 0
-        prefix = message_prefix(message)
-        return self.shortcuts.send(stream.number, prefix, message, whole=True) > 0
+    def received(self, stream: ServerStream | None, data: bytes | memoryview, size: int) -> None:
+        """DATA of `size` flow-controlled bytes came, for nobody when `stream` is None."""
+        self.owed += size
+        if self.owed >= self._step:
+            self._give_back(None)
+        if stream is not None:
+            try:
+                stream.buffer.add(data, size)
+            except Exception as error:  # its stream's, not that of all others
+                stream.buffer.fail(error)
 
-    def send_headers_now(self, stream: ServerStream, block: bytes, *, end_stream: bool) -> bool:
-        """Send headers that are a constant (see header_block), under the same conditions."""
-        if self.shortcuts is None or not self.write_ready.is_set():
-            return False
-        self.ping_count_in_sequence = 0
-        return self.shortcuts.send_headers(stream.number, block, end_stream=end_stream)
+    def credit(self, stream: ServerStream, size: int) -> None:
+        """`size` bytes of the stream's window are free again."""
+        stream.owed += size
+        if stream.owed >= self._stream_step and not stream.buffer.ended:
+            self._give_back(stream)
 
-    async def send_data(self, stream: ServerStream, data: memoryview) -> None:
-        """Send all of `data`, waiting for the peer's windows and for the socket.
+    def _give_back(self, stream: ServerStream | None) -> None:
+        if self.is_closing() or (stream is not None and not stream.closable):
+            return  # nobody needs it any more
+        owner = self if stream is None else stream
+        owed, owner.owed = owner.owed, 0
+        try:
+            number = None if stream is None else stream.number
+            self._connection.increment_flow_control_window(owed, number)
+        except ProtocolError:
+            log.debug("no credit for what is over", exc_info=True)
+        else:
+            self.flush()
 
-        h2's ProtocolError when the stream cannot send; returns early when it was terminated.
+    # -- sending ---------------------------------------------------------------------------------
+
+    def resume_writing(self) -> None:
+        """The socket takes more."""
+        super().resume_writing()
+        self.room()
+
+    def room(self) -> None:
+        """All streams may be able to send more."""
+        for stream in list(self.blocked):
+            stream.on_room()
+
+    def send_data(self, stream: ServerStream, prefix: bytes, data: bytes | memoryview) -> int:
+        """Send `prefix` and `data` as far as the windows and the socket reach; how many bytes.
+
+        0: the stream is among the blocked, `on_room` tells when to try again. ProtocolError when
+        the stream cannot send.
         """
-        while data:
-            await self.write_ready.wait()
-            if stream.terminated:
-                return
-            stream.window_updated.clear()
-            sent = self._send_some(stream, data)
-            data = data[sent:]
-            if data and not sent:
-                await self._window_update(stream)
+        sent = self._send_some(stream, prefix, data) if self.write_ready.is_set() else 0
+        if self.blocked:
+            self.blocked.pop(stream, None)
+        if not sent:
+            self.blocked[stream] = None
+        return sent
 
-    def _send_some(self, stream: ServerStream, data: memoryview) -> int:
+    def _send_some(self, stream: ServerStream, prefix: bytes, data: bytes | memoryview) -> int:
+        self.ping_count_in_sequence = 0
         if self.shortcuts is not None:
-            sent = self.shortcuts.send(stream.number, b"", data, whole=False)
+            sent = self.shortcuts.send(stream.number, prefix, data)
             if sent >= 0:
                 return sent
         h2 = self._connection
         window = min(h2.local_flow_control_window(stream.number), h2.max_outbound_frame_size)
         if window <= 0:
             return 0
-        h2.send_data(stream.number, data[:window])
+        frame = b"".join((prefix, data[: max(0, window - len(prefix))]))[:window]
+        h2.send_data(stream.number, frame)
         self.flush()
-        return min(window, len(data))
+        return len(frame)
 
-    async def _window_update(self, stream: ServerStream) -> None:
+    def send_headers_now(self, stream: ServerStream, block: bytes, *, end_stream: bool) -> bool:
+        """Send headers that are a constant (see header_block) past h2, if that can be done."""
         if self.shortcuts is None:
-            await stream.window_updated.wait()
-            return
-        self.shortcuts.blocked.add(stream)
+            return False
+        self.ping_count_in_sequence = 0
+        return self.shortcuts.send_headers(stream.number, block, end_stream=end_stream)
+
+    def send_headers(
+        self, stream: ServerStream, headers: list[tuple[str, str]], *, end_stream: bool
+    ) -> None:
+        """Send any headers, whether or not the socket takes more: a stream has two of them.
+
+        ProtocolError when the stream cannot send.
+        """
+        if stream.number not in self._connection.streams:
+            raise StreamClosedError(stream.number)  # h2 would open a new one
+        self.ping_count_in_sequence = 0
+        self._connection.send_headers(stream.number, headers, end_stream=end_stream)
+        self.flush()
+
+    def break_off(self, stream: ServerStream) -> None:
+        """The stream could not be ended as it should: reset it, or lose the connection."""
         try:
-            await stream.window_updated.wait()
-        finally:
-            self.shortcuts.blocked.discard(stream)
+            if stream.closable:
+                self._connection.reset_stream(stream.number, ErrorCodes.INTERNAL_ERROR)
+                self.flush()
+        except Exception:
+            log.exception("a stream could not be reset")
+            stream._transport.abort()
 
 
 class ServerEvents(protocol.EventsProcessor):
     """grpclib's dispatch of h2 events, tolerant of those that it does not know."""
+
+    connection: ServerConnection
+
+    def register(self, stream: protocol.Stream) -> Callable[[], None]:
+        """Keep a stream until the returned function is called. Nothing is credited then: what
+        was not read was given back to the connection at receipt, and the stream is over."""
+        assert isinstance(stream, ServerStream)
+        self.streams[stream.number] = stream
+
+        def release() -> None:
+            del self.streams[stream.number]
+            self.connection.blocked.pop(stream, None)
+
+        return release
+
+    def process_data_received(self, event: DataReceived) -> None:
+        """DATA that went through h2."""
+        stream = cast("ServerStream | None", self.streams.get(event.stream_id))
+        self.connection.received(stream, event.data, event.flow_controlled_length)
 
     def process(self, event: object) -> None:
         """Act on one event; events without meaning for a server are ignored."""
@@ -259,6 +355,8 @@ class ServerProtocol(protocol.H2Protocol):
                 writer,
                 cast("dict[int, ServerStream]", self.processor.streams),
                 self._feed,
+                received=self.connection.received,
+                room=self.connection.room,
             )
         self._on_open(self)
 
@@ -290,7 +388,6 @@ class ServerProtocol(protocol.H2Protocol):
         """The peer or the server closed: handlers are cancelled."""
         self._away_done()
         super().connection_lost(exc)
-        self.connection.write_ready.set()  # a sender that waits for the socket must see it
         self._on_close(self)
 
     def _request_received(self, event: RequestReceived) -> None:

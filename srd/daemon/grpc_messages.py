@@ -8,9 +8,9 @@ contains.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from grpclib.const import Status
@@ -24,104 +24,117 @@ ACCEPTED_ENCODINGS = "identity,gzip,deflate"
 """What a client may use for its messages (grpc-accept-encoding)."""
 
 
-class MessageBuffer:
-    """Bytes of one stream that have arrived and were not read yet.
+def _unheard(size: int = 0) -> None:
+    """Nobody listens yet."""
 
-    Bound: the peer's flow-control window, because bytes are acknowledged only when a reader asks
-    for them; while it waits for the rest of a message, at most `limit` more. Cost: one copy per
-    message. `ack` receives the number of flow-controlled bytes that the reader has taken.
+
+class MessageBuffer:
+    """Bytes of one stream that have arrived and were not taken yet.
+
+    Bound: the peer's flow-control window, because `credit` is told of a message's bytes only when
+    its reader hands them back; for one message that is waited for (`want`), at most `limit` more.
+    Cost: one copy per message. `on_ready` is called when a message is complete, at the end and at
+    a failure, `on_bytes` with the size of all that arrives.
     """
 
-    def __init__(self, ack: Callable[[int], None], limit: int) -> None:
-        self._ack = ack
+    def __init__(self, credit: Callable[[int], None], limit: int) -> None:
+        self.credit = credit
         self._limit = limit
         self.encoding = "identity"
+        self.on_ready: Callable[[], None] = _unheard
+        self.on_bytes: Callable[[int], None] = _unheard
+        self.ended = False
         self._chunks: deque[memoryview] = deque()
-        self._size = 0
-        self._unacked = 0
+        self.size = 0  # bytes held here, those of an incomplete message included
         self._needed = PREFIX_BYTES  # of the current message; grows once its prefix is known
+        self._ahead = 0  # bytes of the current message that were credited before it was complete
+        self._wanted = False
         self._compressed = False
-        self._eof = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._failure: Exception | None = None
 
     def __repr__(self) -> str:
-        state = "ended" if self._eof else "open"
-        return f"<MessageBuffer {self._size} bytes held, {self._unacked} unacknowledged, {state}>"
+        state = "ended" if self.ended else "open"
+        return f"<MessageBuffer {self.size} bytes held, {state}>"
 
-    def add(self, data: bytes | memoryview, ack_size: int) -> None:
+    @property
+    def finished(self) -> bool:
+        """True when the peer has half-closed and everything was taken."""
+        return self.ended and not self.size and self._failure is None
+
+    def add(self, data: bytes | memoryview, flow_size: int) -> None:
         """A DATA frame arrived: its payload, and its size for flow control (padding counts)."""
-        if len(data):
-            self._chunks.append(memoryview(data))
-            self._size += len(data)
-        if self._waiter is None:
-            self._unacked += ack_size
+        size = len(data)
+        if flow_size > size:
+            self.credit(flow_size - size)  # padding is held by nobody
+        if not size:
             return
-        # Someone waits for these bytes: they are as good as read.
-        self._ack(ack_size)
-        if self._size >= self._needed:
-            self._wake()
+        self._chunks.append(memoryview(data))
+        self.size += size
+        self.on_bytes(size)
+        if self._complete():
+            self.on_ready()
+        elif self._wanted:
+            # All of it belongs to the message that is waited for.
+            self._ahead += size
+            self.credit(size)
 
     def eof(self) -> None:
         """The peer half-closed: what is here is all there will be."""
-        self._eof = True
-        self._wake()
+        self.ended = True
+        self.on_ready()
 
-    def unacked_size(self) -> int:
-        """Flow-controlled bytes to give back when the stream is dropped; counted once."""
-        size, self._unacked = self._unacked, 0
-        return size
+    def fail(self, error: Exception) -> None:
+        """Something was lost on the way here: `take` raises `error` from now on."""
+        self._failure = error
+        self.on_ready()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def want(self) -> None:
+        """The next message is waited for: its bytes are credited as they come."""
+        if not self._wanted:
+            self._wanted = True
+            if self.size and not self._complete():
+                self._ahead += self.size
+                self.credit(self.size)
 
-    async def read(self) -> bytes | None:
-        """The next message, None at the end of the stream. One reader at a time.
+    def take(self) -> tuple[bytes, int] | None:
+        """The next message and the credit that it still holds, for `credit`; None without one.
 
         GRPCError: RESOURCE_EXHAUSTED for a message over the limit, INTERNAL for one that the
         stream's end cuts or that cannot be inflated, UNIMPLEMENTED for an unknown compression.
         """
-        while not self._complete():
-            if self._unacked:
-                self._ack(self.unacked_size())
-            if self._eof:
-                if self._size:
-                    raise GRPCError(Status.INTERNAL, "the stream ended within a message")
-                return None
-            await self._arrival()
-        if self._unacked:
-            self._ack(self.unacked_size())
-        message = self._take()
-        return self._inflate(message) if self._compressed else message
-
-    async def _arrival(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        if not self._complete():
+            if self.ended and self.size:
+                raise GRPCError(Status.INTERNAL, "the stream ended within a message")
+            return None
+        if self._failure is not None:
+            raise self._failure
+        credit = self._needed - self._ahead
+        message = self._cut()
+        self._ahead, self._wanted = 0, False
+        return (self._inflate(message) if self._compressed else message), credit
 
     def _complete(self) -> bool:
-        """Whether a whole message is here; reads and checks its prefix as soon as that is."""
-        if self._size < self._needed:
-            return False
-        if self._needed == PREFIX_BYTES:
-            prefix = self._chunks[0][:PREFIX_BYTES]
+        """Whether `take` has something to give or to raise; reads a prefix as soon as it is
+        here."""
+        if self.size >= self._needed == PREFIX_BYTES and self._failure is None:
+            prefix = bytes(self._chunks[0][:PREFIX_BYTES])
             if len(prefix) < PREFIX_BYTES:
-                prefix = memoryview(b"".join(self._chunks)[:PREFIX_BYTES])
+                prefix = b"".join(islice(self._chunks, PREFIX_BYTES))[:PREFIX_BYTES]
             length = int.from_bytes(prefix[1:], "big")
             if length > self._limit:
-                raise GRPCError(
+                self._failure = GRPCError(
                     Status.RESOURCE_EXHAUSTED,
                     f"message of {length} bytes, the limit is {self._limit}",
                 )
             self._compressed = bool(prefix[0])
             self._needed += length
-        return self._size >= self._needed
+            if not length:
+                return True
+        return self._failure is not None or self.size >= self._needed > PREFIX_BYTES
 
-    def _take(self) -> bytes:
+    def _cut(self) -> bytes:
         """Remove the current message, which is complete, and return it without its prefix."""
-        self._size -= self._needed
+        self.size -= self._needed
         wanted, parts = self._needed, []
         while wanted:
             chunk = self._chunks.popleft()

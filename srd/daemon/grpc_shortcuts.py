@@ -61,9 +61,7 @@ def _available() -> bool:
     stream = H2Stream(1, connection.config, 1, 1)
     try:
         numbers = (
-            connection._inbound_flow_control_window_manager._bytes_processed,
             connection._inbound_flow_control_window_manager.current_window_size,
-            connection._inbound_flow_control_window_manager.max_window_size,
             connection.outbound_flow_control_window,
             connection.max_inbound_frame_size,
             connection.max_outbound_frame_size,
@@ -92,7 +90,9 @@ class Shortcuts:
     """The short cuts of one connection.
 
     `feed` hands bytes to h2 and acts on its events before it returns; it gets whole frames, in
-    the order of the wire. `streams` are those whose handler lives. Holds one incomplete frame.
+    the order of the wire. `received` is told the size of each DATA frame taken here, `room` that
+    the window of the connection grew. `streams` are those whose handler lives. Holds one
+    incomplete frame.
     """
 
     def __init__(
@@ -101,15 +101,19 @@ class Shortcuts:
         transport: CoalescingTransport,
         streams: Mapping[int, ServerStream],
         feed: Callable[[bytes | memoryview], None],
+        *,
+        received: Callable[[ServerStream, bytes | memoryview, int], None],
+        room: Callable[[], None],
     ) -> None:
         self._h2 = h2
         self._transport = transport
         self._streams = streams
         self._feed = feed
+        self._received = received
+        self._room = room
         self._rest = b""
         self._start = _PREFACE_BYTES  # where the first frame begins; 0 once that has passed
         self._surrendered = False
-        self.blocked: set[ServerStream] = set()
 
     def __repr__(self) -> str:
         return f"<Shortcuts {len(self._rest)} bytes of an incomplete frame>"
@@ -179,7 +183,7 @@ class Shortcuts:
             # A view keeps all that arrived with it alive: a small payload is copied, so that an
             # unread stream holds at most _PINNING times its window.
             payload = memoryview(bytes(payload))
-        stream.buffer.add(payload, size)
+        self._received(stream, payload, size)
         if flags & _END_STREAM:
             h2_stream.state_machine.process_input(StreamInputs.RECV_END_STREAM)
             stream.__ended__()
@@ -197,8 +201,7 @@ class Shortcuts:
             if window > _MAX_WINDOW:
                 return False
             self._h2.outbound_flow_control_window = window
-            for blocked in self.blocked:
-                blocked.window_updated.set()
+            self._room()
             return True
         stream, h2_stream = self._streams.get(stream_id), self._h2.streams.get(stream_id)
         if stream is None or h2_stream is None or h2_stream.state_machine.state not in _SENDING:
@@ -210,30 +213,11 @@ class Shortcuts:
         stream.window_updated.set()
         return True
 
-    def acknowledge(self, stream_id: int, size: int) -> bool:
-        """Count bytes as read if that needs no WINDOW_UPDATE frame; False: let h2 do it.
-
-        The conditions are those under which h2's window manager sends nothing.
-        """
-        h2_stream = self._h2.streams.get(stream_id)
-        if h2_stream is None or not h2_stream.open:
-            return False
-        windows = (self._h2._inbound_flow_control_window_manager, h2_stream._inbound_window_manager)
-        for window in windows:
-            if (
-                window.current_window_size <= 0
-                or (window._bytes_processed + size) * 2 >= window.max_window_size - 1
-            ):
-                return False
-        for window in windows:
-            window._bytes_processed += size
-        return True
-
-    def send(self, stream_id: int, prefix: bytes, data: bytes | memoryview, *, whole: bool) -> int:
+    def send(self, stream_id: int, prefix: bytes, data: bytes | memoryview) -> int:
         """Write `prefix` and `data` as DATA frames, as far as the windows reach.
 
-        Returns how many bytes were written, 0 when a window is closed; with `whole` all or
-        nothing. -1 when the stream is in no state to send: let h2 tell why.
+        Returns how many bytes were written, 0 when a window is closed. -1 when the stream is in
+        no state to send: let h2 tell why.
         """
         h2, h2_stream = self._h2, self._h2.streams.get(stream_id)
         if (
@@ -245,7 +229,7 @@ class Shortcuts:
         size = len(prefix) + len(data)
         window = min(h2.outbound_flow_control_window, h2_stream.outbound_flow_control_window)
         if size > window:
-            if whole or window <= 0:
+            if window <= 0:
                 return 0
             size = window
         h2.outbound_flow_control_window -= size
@@ -279,17 +263,17 @@ class Shortcuts:
         self, stream_id: int, prefix: bytes, data: bytes | memoryview, size: int
     ) -> None:
         """The first `size` bytes of `prefix` and `data`, in frames that the peer accepts."""
-        write, largest = self._transport.write, self._h2.max_outbound_frame_size
+        largest = self._h2.max_outbound_frame_size
         if size <= largest and size == len(prefix) + len(data):
-            write(_HEADER.pack(size << 8, 0, stream_id) + prefix)
-            write(data)
+            self._transport.write_frames([_HEADER.pack(size << 8, 0, stream_id) + prefix, data])
             return
         view, left, pos = memoryview(data), size, 0
+        parts: list[bytes | memoryview] = []
         while left:
             length = min(left, largest)
-            rest = length - len(prefix)
-            write(_HEADER.pack(length << 8, 0, stream_id) + prefix)
-            write(view[pos : pos + rest])
-            prefix = b""
-            pos += rest
+            first, prefix = prefix[:length], prefix[length:]
+            end = pos + length - len(first)
+            parts += (_HEADER.pack(length << 8, 0, stream_id) + first, view[pos:end])
+            pos = end
             left -= length
+        self._transport.write_frames(parts)

@@ -38,13 +38,33 @@ class CoalescingTransport:
         if self._size >= EAGER_BYTES:
             self.flush()
 
+    def write_frames(self, parts: list[bytes | memoryview]) -> None:
+        """Write whole frames: all of their parts or, when that fails, none."""
+        if not self._pending:
+            self._loop.call_soon(self.flush)
+        size = sum(map(len, parts))
+        self._pending += parts
+        self._size += size
+        if self._size >= EAGER_BYTES:
+            self.flush()
+
     def flush(self) -> None:
-        """Hand everything to the transport now."""
+        """Hand everything to the transport now. Where that fails the connection is lost: what
+        would follow a cut frame would be read as part of it."""
         pending, self._pending, self._size = self._pending, [], 0
-        if len(pending) == 1:
-            self._transport.write(pending[0])
-        elif pending:
-            self._transport.write(b"".join(pending))
+        try:
+            if len(pending) == 1:
+                self._transport.write(pending[0])
+            elif pending:
+                self._transport.write(b"".join(pending))
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close at once; what was not sent is dropped."""
+        self._pending, self._size = [], 0
+        self._transport.abort()
 
     def close(self) -> None:
         """Close after everything was sent."""

@@ -50,8 +50,8 @@ class ServerOptions:
     listening sockets handed over by the service manager; any of the three, all are used.
     `tls` must demand client certificates itself where they are wanted. An unread stream holds
     at most `stream_window` bytes (256 KiB echo faster than 1 MiB does). The window of the
-    connection is by default the sum of those of all streams that it may have: with less, enough
-    unread streams would starve the others, for want of credit that only they could give back.
+    connection is given back at receipt, so it bounds only what is on the way; by default it is the
+    sum of those of all streams that it may have.
     Windows and sizes in bytes. `shortcuts` lets ordinary DATA frames pass h2 by (see
     grpc_shortcuts).
     """

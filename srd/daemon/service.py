@@ -20,13 +20,17 @@ class Service:
     policy: Policy
     classifier: Classifier | None
     observer: Observer = field(default_factory=NullObserver)
-    open_streams: int = 0
-    held_bytes: int = 0
+    held_bytes: int = 0  # the sum of all HeldLedgers
     refused_streams: int = 0
     pressure_events: int = 0
     observer_failures: int = 0
     progress: int = 0  # grows with every message handled; the watchdog looks at it
     streams: dict[int, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def open_streams(self) -> int:
+        """Streams whose driver runs."""
+        return len(self.streams)
 
     @property
     def overfull(self) -> bool:
@@ -35,5 +39,5 @@ class Service:
 
     @property
     def under_pressure(self) -> bool:
-        """True when all exchanges together hold more than limits.max_held_bytes_total."""
+        """True when all streams together hold more than limits.max_held_bytes_total."""
         return self.held_bytes > self.policy.document.global_.router.limits.max_held_bytes_total

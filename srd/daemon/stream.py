@@ -3,27 +3,30 @@
 Why this file exists: everything that has time in it (awaiting, timers, threads, clocks) around the
 pure machine, and nothing else. What to answer is never decided here.
 
-One coroutine reads; timers and the classifier's answers run as short tasks of their own. A lock
-keeps the commands of one event together, so replies leave in the order the machine gave them.
-While a reply waits for the gateway's window nothing more is read: back pressure passes through.
+One task does it all: it takes what is next from the inbox, feeds it, and puts the answers in the
+outbox, in the order in which the machine gave them. It waits in one place only, for something to
+come or for room; while the outbox is full no body message is taken, so back pressure passes
+through. A fault of ours is told to the client as a refusal while that is still possible, and is
+the end of the stream with an error otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from srd.classify.api import Ask, ClassifierUnavailable, Scores
+from srd.daemon.bell import Bell
 from srd.daemon.grpc_stream import StreamClosedError
+from srd.daemon.mailbox import HeldLedger, Inbox, MessageStream, Outbox
 from srd.daemon.service import Service
 from srd.daemon.translate import encode, event_of, opening
 from srd.exchange import Exchange
@@ -33,20 +36,25 @@ from srd.exchange.commands import (
     Decided,
     DropAsk,
     Noted,
+    NoteKind,
     Observed,
     Refuse,
     ReplyBody,
     ReplyChunk,
     ReplyHeaders,
+    ReplyTrailers,
     StartTimer,
     StopTimers,
 )
 from srd.exchange.errors import GatewayProtocolError
 from srd.exchange.events import (
+    BodyMode,
     Event,
     HeadersArrived,
+    Opened,
     PeerEnded,
     Pressure,
+    RoomMade,
     ScoresArrived,
     ScoresFailed,
     Timer,
@@ -60,14 +68,31 @@ from srd.wire.messages import Phase, Request
 log = logging.getLogger("srd.stream")
 
 
-class ProcessStream(Protocol):
+#: So many events in a row, then the other streams have their turn.
+_TURN = 32
+_INTERNAL = Refuse(refusal(500, "internal error"))
+_INTERNAL_MESSAGE = encode(_INTERNAL)
+_ROOM_MADE = RoomMade()
+#: Modes in which the header reply binds nothing: the body's answer is still to come.
+_BODY_ANSWERS = frozenset(BodyMode) - {BodyMode.NONE, BodyMode.FULL_DUPLEX_STREAMED}
+#: Ends with a status of their own; every other error is a fault of ours.
+_NAMED = (GatewayProtocolError, codec.WireError, GRPCError, StreamClosedError)
+
+
+class ProcessStream(MessageStream, Protocol):
     """One gRPC Process stream, as srd.daemon.server hands it over."""
 
     @property
     def metadata(self) -> Mapping[str, str]: ...
-    async def recv(self) -> bytes | None: ...
-    async def send(self, message: bytes) -> None: ...
     async def end(self, status: Status = ..., message: str = ...) -> None: ...
+
+
+class _Asked(NamedTuple):
+    """The question whose answer is awaited."""
+
+    ask_id: int
+    run: ClassifierRun
+    future: Future[Scores] | None  # None: the answer is in the inbox already
 
 
 class StreamDriver:
@@ -78,14 +103,18 @@ class StreamDriver:
         self._stream = stream
         self._exchange = Exchange(service.policy)
         self._loop = asyncio.get_running_loop()
-        self._lock = asyncio.Lock()
-        self._moved = asyncio.Event()
-        self._timers: dict[Timer, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._asked: Future[Scores] | None = None
-        self._context = contextvars.copy_context()
-        self._held = 0
-        self._first = True
+        self._bell = Bell()
+        self._inbox = Inbox(stream, self._bell)
+        self._outbox = Outbox(stream)
+        self._ledger = HeldLedger(service)
+        self._timers: dict[Timer, tuple[TimerFired, asyncio.TimerHandle]] = {}
+        self._asked: _Asked | None = None
+        self._opened: Opened | None = None
+        self._binding = True  # whether the header reply is the last word on the request
+        self._refusable = True
+        self._reading_on = False  # the client has its answer from us: nothing is said any more
+        self._half_closed = False
+        self._closed = False
         self.record = ExchangeRecord(
             opened_at=time.perf_counter(),
             opened_unix_ns=time.time_ns(),
@@ -93,18 +122,14 @@ class StreamDriver:
         )
 
     def __repr__(self) -> str:
-        return f"<StreamDriver {self._exchange!r}>"
+        return f"<StreamDriver {self._exchange!r} {self._inbox!r} {self._outbox!r}>"
 
     async def run(self) -> None:
         """Serve the stream to its end. Cancellation (RST) is a normal end."""
-        service, record = self._service, self.record
-        service.open_streams += 1
-        service.streams[id(self)] = self
-        with self._guarded():
-            service.observer.opened(record)
-        self._context = contextvars.copy_context()
+        record = self.record
         try:
-            await self._converse()
+            await self._serve()
+            record.outcome = self._outcome()
         except asyncio.CancelledError:
             record.outcome = self._outcome()
             raise
@@ -121,29 +146,68 @@ class StreamDriver:
             record.outcome, record.note = "undecodable", bad.message or bad.status.name
             raise
         except Exception as bug:
-            record.outcome, record.note = "internal", type(bug).__name__
-            log.exception("exchange failed")
             await self._stream.end(Status.INTERNAL, "internal error")
+            self._blame(bug)
         finally:
             self._finish()
+
+    async def _serve(self) -> None:
+        service = self._service
+        try:
+            service.streams[id(self)] = self
+            self._stream.listen(self._bell.ring, self._ledger.arrived)
+            with self._guarded():
+                service.observer.opened(self.record)
+            await self._converse()
+        except _NAMED:
+            raise
+        except Exception as bug:
+            if not self._refusable:
+                raise
+            self._blame(bug)
+            self._drop_ask()
+            self._stop_timers()
+            self._refuse(_INTERNAL)
+        while self._reading_on:
+            self._outbox.flush()
+            if self._inbox.discard() and self._outbox.empty:
+                return
+            self._settle()
+            await self._bell.wait()
+
+    def _blame(self, bug: Exception) -> None:
+        """A fault of ours: in the record, the log and the metrics."""
+        record = self.record
+        name = type(bug).__name__
+        record.outcome, record.note = "internal", name
+        record.notes.setdefault(NoteKind.FAULT.value, name)
+        log.error("exchange failed: %s", name, exc_info=bug)
+        with self._guarded():
+            self._service.observer.noted(record, Noted(NoteKind.FAULT, name))
 
     def _finish(self) -> None:
         service, record = self._service, self.record
         try:
-            for command in self._exchange.receive(PeerEnded(reset=True), time.time()):
-                if isinstance(command, Observed):
-                    record.observed = command
+            self._close()
+        except Exception as bug:
+            # Nothing can be said any more, and what was said before is not in doubt.
+            self._blame(bug)
         finally:
+            self._ledger.close()
+            service.streams.pop(id(self), None)
             self._drop_ask()
             self._stop_timers()
-            for task in self._tasks:
-                task.cancel()
-            self._account()
-            service.open_streams -= 1
-            service.streams.pop(id(self), None)
             record.ended_at = time.perf_counter()
             with self._guarded():
                 service.observer.ended(record)
+
+    def _close(self) -> None:
+        """Nothing comes any more: what is left to tell of the exchange goes into the record."""
+        if not self._closed:
+            self._closed = True
+            for command in self._exchange.receive(PeerEnded(reset=True), time.time()):
+                if isinstance(command, Observed):
+                    self.record.observed = command
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -154,52 +218,108 @@ class StreamDriver:
             self._service.observer_failures += 1
             log.debug("an observer failed", exc_info=True)
 
-    async def _converse(self) -> None:
-        exchange, stream = self._exchange, self._stream
-        while True:
-            while exchange.full:
-                self._moved.clear()
-                await self._moved.wait()
-            data = await stream.recv()
-            if data is None:
-                break
-            self._service.progress += 1
-            request = codec.decode_request(data)
-            if self._first:
-                self._first = False
-                if self._service.overfull:
-                    await self._turn_away()
-                    return
-                await self._open(request)
-            self._note(request)
-            event = event_of(request)
-            if event is not None:
-                await self._handle(event)
-        await self._handle(PeerEnded())
-        while exchange.owes:
-            self._moved.clear()
-            await self._moved.wait()
-        self.record.outcome = self._outcome()
-
     def _outcome(self) -> str:
         record = self.record
+        if record.outcome != "open":
+            return record.outcome
         if record.refused_status:
             return "refused"
         return "ok" if record.replied_at else "aborted"
 
-    async def _turn_away(self) -> None:
-        """Too many streams: a clean 503, then read until the gateway is done."""
-        self._service.refused_streams += 1
-        await self._carry_out(Refuse(refusal(503, "too many requests in flight", retry_after=1)))
-        while await self._stream.recv() is not None:
-            pass
-        self.record.outcome = "refused"
+    # -- the one loop ----------------------------------------------------------------------------
 
-    async def _open(self, request: Request) -> None:
+    async def _converse(self) -> None:
+        """Deal with what comes until the gateway has half-closed and has all that it is owed, or
+        until nothing more is to be said."""
+        dealt = 0
+        while not self._reading_on:
+            happened = self._next()
+            if happened is None:
+                if self._over:
+                    self._close()
+                    return
+                await self._bell.wait()
+                if not self._outbox.empty:
+                    self._outbox.flush()
+                    self._settle()
+            else:
+                self._deal_with(happened)
+                self._press(happened)
+                dealt += 1
+                if dealt % _TURN == 0:
+                    await asyncio.sleep(0)
+
+    def _next(self) -> Event | Request | None:
+        exchange, inbox, more = self._exchange, self._inbox, self._more
+        room = not self._outbox.full
+        if more and room and not inbox.urgent:
+            return _ROOM_MADE
+        takes = room and not more and not exchange.full
+        return inbox.next(request_body=takes, response_body=room, end=not more)
+
+    @property
+    def _more(self) -> bool:
+        """True while a coded body has more output inside."""
+        return bool(getattr(self._exchange, "more", False))
+
+    @property
+    def _over(self) -> bool:
+        """True when the gateway has half-closed and has got all that it is owed."""
+        owes = self._exchange.owes or self._more
+        return self._half_closed and not owes and self._outbox.empty
+
+    def _settle(self) -> None:
+        """One number for all that is held on behalf of this stream."""
+        self._ledger.settle(self._exchange.held + self._inbox.size + self._outbox.size)
+
+    def _press(self, happened: Event | Request) -> None:
+        """Settle; when all streams together hold too much, whoever still waits shall decide."""
+        self._settle()
+        service, exchange = self._service, self._exchange
+        if not exchange.held or exchange.committed or isinstance(happened, Pressure):
+            return
+        if service.under_pressure:
+            service.pressure_events += 1
+            self._inbox.put(Pressure())
+
+    def _deal_with(self, happened: Event | Request) -> None:
+        if isinstance(happened, Request):
+            self._read(happened)
+        elif isinstance(happened, TimerFired):
+            running = self._timers.get(happened.timer)
+            if running is not None and running[0] is happened:  # neither stopped nor restarted
+                del self._timers[happened.timer]
+                self._feed(happened)
+        elif isinstance(happened, (ScoresArrived, ScoresFailed)):
+            if self._asked is not None and self._asked.ask_id == happened.ask_id:
+                self._asked = None
+                self._feed(happened)
+        else:
+            self._half_closed = self._half_closed or isinstance(happened, PeerEnded)
+            self._feed(happened)
+
+    def _read(self, request: Request) -> None:
+        """A message of the gateway."""
+        self._service.progress += 1
+        if self._opened is None:
+            if self._service.overfull:
+                self._service.refused_streams += 1
+                busy = refusal(503, "too many requests in flight", retry_after=1)
+                self._refuse(Refuse(busy))
+                return
+            self._open(request)
+        self._note(request)
+        event = event_of(request)
+        if event is not None:
+            self._feed(event)
+
+    def _open(self, request: Request) -> None:
         event = opening(request)
+        self._opened = event
+        self._refusable = not event.observability
         self.record.request_mode = event.request_mode.name.lower()
         self.record.response_mode = event.response_mode.name.lower()
-        await self._handle(event)
+        self._feed(event)
 
     def _note(self, request: Request) -> None:
         """Keep the times and sizes that the renderings tell."""
@@ -213,39 +333,32 @@ class StreamDriver:
             record.response_first_byte_at = record.response_first_byte_at or now
         elif request.phase is Phase.REQUEST_HEADERS:
             record.headers_at = now
+            mode = self._opened.request_mode if self._opened is not None else BodyMode.NONE
+            self._binding = request.end_of_stream or mode not in _BODY_ANSWERS
         elif request.phase is Phase.RESPONSE_HEADERS:
             record.response_headers_at = now
+            self._refusable = False  # an upstream has answered
         elif request.phase is Phase.REQUEST_TRAILERS:
             record.body_ended_at = now
 
-    async def _handle(self, event: Event) -> None:
-        """Feed one event and carry out what it causes."""
-        async with self._lock:
-            commands = self._exchange.receive(event, time.time())
-            if isinstance(event, HeadersArrived) and event.direction == "request":
-                self.record.facts = self._exchange.request.facts
-            for command in commands:
-                await self._carry_out(command)
-            self._account()
-            if self._service.under_pressure and self._held:
-                self._service.pressure_events += 1
-                for command in self._exchange.receive(Pressure(), time.time()):
-                    await self._carry_out(command)
-                self._account()
-        self._moved.set()
-
-    def _account(self) -> None:
-        """The process-wide sum of held bytes; this driver owns its own share of it."""
-        held = self._exchange.held
-        self._service.held_bytes += held - self._held
-        self._held = held
+    def _feed(self, event: Event) -> None:
+        """Feed one event, carry out what it causes, in order, and send what can be sent."""
+        exchange, outbox = self._exchange, self._outbox
+        commands = exchange.receive(event, time.time())
+        if isinstance(event, HeadersArrived) and event.direction == "request":
+            self.record.facts = exchange.request.facts
+        for command in commands:
+            self._carry_out(command)
+            if outbox.full:
+                outbox.flush()
+        outbox.flush()
 
     # -- carrying out ----------------------------------------------------------------------------
 
-    async def _carry_out(self, command: Command) -> None:
+    def _carry_out(self, command: Command) -> None:
         match command:
             case AskClassifier(ask_id, ask):
-                await self._ask(ask_id, ask)
+                self._ask(ask_id, ask)
             case DropAsk():
                 self._drop_ask()
             case StartTimer(timer, seconds):
@@ -265,34 +378,54 @@ class StreamDriver:
             case Observed():
                 self.record.observed = command
             case _:
-                await self._reply(command)
+                self._reply(command)
 
-    async def _reply(self, command: Command) -> None:
+    def _reply(self, command: Command) -> None:
         record = self.record
         extra: tuple[tuple[str, bytes], ...] = ()
+        binds = False
         match command:
             case ReplyChunk("request", data):
+                binds = True
                 record.bytes_out += len(data)
             case ReplyBody("request", body):
+                binds = True
                 record.replied_at = record.replied_at or time.perf_counter()
                 record.bytes_out += len(body or b"")
             case ReplyHeaders("request"):
+                binds = self._binding or command.mode_override is not None
                 record.replied_at = record.replied_at or time.perf_counter()
                 with self._guarded():
                     extra = self._service.observer.headers(record)
+            case ReplyTrailers("request"):
+                binds = True
             case Refuse(immediate):
+                binds = True
                 record.refused_status = immediate.status
         message = encode(command, extra)
         if message is not None:
-            await self._stream.send(message)
+            if binds:
+                self._refusable = False  # from before it can leave
+            self._outbox.put(message)
+
+    def _refuse(self, command: Refuse) -> None:
+        """Answer the client ourselves, then read on until the gateway is done."""
+        message = _INTERNAL_MESSAGE if command is _INTERNAL else encode(command)
+        self._refusable = False
+        if message is not None:
+            self._outbox.put(message)
+        self.record.refused_status = command.immediate.status
+        self._reading_on = True
 
     # -- the classifier --------------------------------------------------------------------------
 
-    async def _ask(self, ask_id: int, ask: Ask) -> None:
+    def _ask(self, ask_id: int, ask: Ask) -> None:
         run = ClassifierRun(ask.window, tuple(sorted(ask.heads)), time.perf_counter())
         self.record.runs.append(run)
+        self._drop_ask()
         classifier = self._service.classifier
         event: Event | None = None
+        future: Future[Scores] | None = None
         if classifier is None:
             event = ScoresFailed(ask_id, "no_classifier")
         else:
@@ -301,71 +434,56 @@ class StreamDriver:
                 if quick is not None:
                     event = ScoresArrived(ask_id, quick)
                 else:
-                    self._asked = classifier.submit(ask)
+                    future = classifier.submit(ask)
             except Exception:
                 log.exception("the classifier's front door failed")
                 event = ScoresFailed(ask_id, "classifier_error")
+        self._asked = _Asked(ask_id, run, future)
         if event is not None:
             _close_run(run, event)
-            for command in self._exchange.receive(event, time.time()):
-                await self._carry_out(command)
-        elif self._asked is not None:
+            self._inbox.put(event)
+        elif future is not None:
             loop = self._loop
-            self._asked.add_done_callback(
-                lambda future: loop.call_soon_threadsafe(self._scored, ask_id, run, future)
-            )
+            future.add_done_callback(lambda future: loop.call_soon_threadsafe(self._scored, future))
 
-    def _scored(self, ask_id: int, run: ClassifierRun, future: Future[Scores]) -> None:
-        if future.cancelled() or future is not self._asked:
+    def _scored(self, future: Future[Scores]) -> None:
+        """An answer arrived, on the loop."""
+        asked = self._asked
+        if asked is None or asked.future is not future or future.cancelled():
             return
-        self._asked = None
-        error = future.exception()
-        event: Event
-        if error is None:
-            event = ScoresArrived(ask_id, future.result())
+        try:
+            error = future.exception()
+            event: Event
+            if error is None:
+                event = ScoresArrived(asked.ask_id, future.result())
+            else:
+                # A name of ours: what a library said might quote the prompt.
+                known = isinstance(error, ClassifierUnavailable)
+                reason = "classifier_unavailable" if known else "classifier_error"
+                event = ScoresFailed(asked.ask_id, reason)
+            _close_run(asked.run, event)
+        except Exception as bug:
+            self._inbox.fail(bug)
         else:
-            # A name of ours: what a library said might quote the prompt.
-            known = isinstance(error, ClassifierUnavailable)
-            reason = "classifier_unavailable" if known else "classifier_error"
-            event = ScoresFailed(ask_id, reason)
-        _close_run(run, event)
-        self._inject(event)
+            self._inbox.put(event)
 
     def _drop_ask(self) -> None:
         asked, self._asked = self._asked, None
-        if asked is not None:
-            asked.cancel()
+        if asked is not None and asked.future is not None:
+            asked.future.cancel()
 
     # -- time ------------------------------------------------------------------------------------
 
     def _start_timer(self, timer: Timer, seconds: float) -> None:
         if (running := self._timers.pop(timer, None)) is not None:
-            running.cancel()
-        self._timers[timer] = self._loop.call_later(seconds, self._inject, TimerFired(timer))
+            running[1].cancel()
+        fired = TimerFired(timer)
+        self._timers[timer] = (fired, self._loop.call_later(seconds, self._inbox.put, fired))
 
     def _stop_timers(self) -> None:
-        for handle in self._timers.values():
+        for _, handle in self._timers.values():
             handle.cancel()
         self._timers.clear()
-
-    def _inject(self, event: Event) -> None:
-        """An event that did not come from the stream, handled by a task of its own."""
-        # In the stream's own context: ids on log lines are the exchange's.
-        task = self._loop.create_task(self._handle_guarded(event), context=self._context)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _handle_guarded(self, event: Event) -> None:
-        try:
-            await self._handle(event)
-        except StreamClosedError:
-            pass  # the gateway left between the event and its answer; recv() tells the reader
-        except Exception:
-            log.exception("event %r failed", event)
-            self.record.outcome = "internal"
-            await self._stream.end(Status.INTERNAL, "internal error")
-        finally:
-            self._moved.set()
 
 
 def _close_run(run: ClassifierRun, event: Event) -> None:

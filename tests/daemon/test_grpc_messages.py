@@ -1,12 +1,11 @@
-"""Messages out of chunks: framing, limits, compression, and what is acknowledged when."""
+"""Messages out of chunks: framing, limits, compression, and what is credited when."""
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from grpclib.const import Status
@@ -16,42 +15,51 @@ from hypothesis import strategies as st
 
 from srd.daemon.grpc_messages import MessageBuffer, message_prefix
 
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
 LIMIT = 1000
 
 
 class Given:
-    """A buffer and the log of its acknowledgements."""
+    """A buffer, what it credited, and how often it called."""
 
     def __init__(self, encoding: str = "identity") -> None:
-        self.acked: list[int] = []
-        self.buffer = MessageBuffer(self.acked.append, LIMIT)
+        self.credited: list[int] = []
+        self.arrived: list[int] = []
+        self.calls = 0
+        self.buffer = MessageBuffer(self.credited.append, LIMIT)
         self.buffer.encoding = encoding
+        self.buffer.on_bytes = self.arrived.append
+        self.buffer.on_ready = self._called
+
+    def _called(self) -> None:
+        self.calls += 1
 
     def add(self, data: bytes) -> None:
         self.buffer.add(data, len(data))
 
+    def read(self) -> bytes | None:
+        """As a reader does that deals with each message at once, and else waits."""
+        taken = self.buffer.take()
+        if taken is None:
+            self.buffer.want()
+            return None
+        message, credit = taken
+        self.buffer.credit(credit)
+        return message
 
-def run(test: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(test, 5))
+    def read_all(self) -> list[bytes]:
+        messages = []
+        while (message := self.read()) is not None:
+            messages.append(message)
+        return messages
 
 
 def prefixed(message: bytes, *, flag: int = 0) -> bytes:
     return bytes([flag]) + struct.pack("!I", len(message)) + message
 
 
-async def read_all(buffer: MessageBuffer) -> list[bytes]:
-    messages = []
-    while (message := await buffer.read()) is not None:
-        messages.append(message)
-    return messages
-
-
-async def refusal(buffer: MessageBuffer) -> Status:
+def refusal(here: Given) -> Status:
     with pytest.raises(GRPCError) as refused:
-        await buffer.read()
+        here.buffer.take()
     return refused.value.status
 
 
@@ -66,109 +74,116 @@ def test_messages_do_not_depend_on_how_their_bytes_were_cut(
     whole = b"".join(map(prefixed, messages))
     cuts = sorted(place for place in places if place < len(whole))
     chunks = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
-
-    async def exchange() -> list[bytes]:
-        here = Given()
-        reader = asyncio.create_task(read_all(here.buffer)) if reader_waits else None
-        for chunk in chunks:
-            here.add(chunk)
-            if reader_waits:
-                await asyncio.sleep(0)
-        here.buffer.eof()
-        received = await (reader or read_all(here.buffer))
-        assert sum(here.acked) == len(whole), "every byte is acknowledged, none twice"
-        assert here.buffer.unacked_size() == 0
-        return received
-
-    assert run(exchange()) == messages
+    here, received = Given(), []
+    for chunk in chunks:
+        here.add(chunk)
+        if reader_waits:
+            received += here.read_all()
+    here.buffer.eof()
+    received += here.read_all()
+    assert received == messages
+    assert sum(here.credited) == len(whole), "every byte is credited, none twice"
+    assert sum(here.arrived) == len(whole)
+    assert here.buffer.finished
 
 
-def test_bytes_are_acknowledged_when_they_are_asked_for_and_not_before() -> None:
-    async def exchange() -> None:
-        here = Given()
-        here.add(prefixed(b"one") + prefixed(b"two"))
-        here.add(prefixed(b"three"))
-        assert here.acked == []
-        assert await here.buffer.read() == b"one"
-        assert here.acked == [16 + 10]
-        here.add(b"\0\0\0\0\1")
-        here.add(b"x")
-        assert here.acked == [26]
-        assert [await here.buffer.read() for _ in range(2)] == [b"two", b"three"]
-        assert sum(here.acked) == 32
-
-    run(exchange())
-
-
-def test_a_waiting_reader_acknowledges_each_chunk_as_it_comes() -> None:
-    async def exchange() -> None:
-        here = Given()
-        reader = asyncio.create_task(here.buffer.read())
-        await asyncio.sleep(0)
-        whole = prefixed(b"x" * 900)
-        for at in range(0, len(whole), 300):
-            here.add(whole[at : at + 300])
-        assert here.acked == [300, 300, 300, 5], "a message may exceed the window"
-        assert await reader == b"x" * 900
-
-    run(exchange())
-
-
-def test_padding_counts_for_flow_control_and_is_no_data() -> None:
-    async def exchange() -> None:
-        here = Given()
-        here.buffer.add(prefixed(b"ab"), 7 + 100)
-        here.buffer.add(b"", 50)
-        assert await here.buffer.read() == b"ab"
-        assert here.acked == [157]
-
-    run(exchange())
-
-
-def test_what_was_not_read_is_given_back_once() -> None:
+def test_a_message_that_waits_is_the_peers_credit_until_its_reader_gives_it_back() -> None:
     here = Given()
-    here.add(b"123")
-    assert [here.buffer.unacked_size(), here.buffer.unacked_size()] == [3, 0]
+    here.add(prefixed(b"one") + prefixed(b"two") + prefixed(b"three")[:6])
+    assert here.buffer.take() == (b"one", 8)
+    assert here.buffer.take() == (b"two", 8)
+    assert here.buffer.take() is None
+    assert here.credited == []
+    assert here.buffer.size == 6
 
 
-def test_a_cancelled_reader_leaves_the_message_to_the_next_one() -> None:
-    async def exchange() -> None:
-        here = Given()
-        reader = asyncio.create_task(here.buffer.read())
-        await asyncio.sleep(0)
-        here.add(prefixed(b"kept")[:6])
-        reader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reader
-        here.add(prefixed(b"kept")[6:])
-        assert await here.buffer.read() == b"kept"
+def test_a_message_that_is_waited_for_may_exceed_the_window() -> None:
+    here = Given()
+    whole = prefixed(b"x" * 900)
+    here.add(whole[:100])
+    assert here.credited == []
+    assert here.read() is None
+    for at in range(100, 900, 400):
+        here.add(whole[at : at + 400])
+    assert here.credited == [100, 400, 400], "as they come, once someone waits"
+    here.add(whole[900:] + prefixed(b"next"))
+    assert here.credited == [100, 400, 400], "the next one is not waited for"
+    assert here.read() == b"x" * 900
+    assert here.credited == [100, 400, 400, 5]
+    assert here.read() == b"next"
+    assert here.credited[4:] == [9]
 
-    run(exchange())
+
+def test_padding_is_credited_at_once_and_is_no_data() -> None:
+    here = Given()
+    here.buffer.add(prefixed(b"ab"), 7 + 100)
+    here.buffer.add(b"", 50)
+    assert here.credited == [100, 50]
+    assert here.arrived == [7]
+    assert here.read() == b"ab"
+    assert here.credited == [100, 50, 7]
+
+
+def test_the_reader_is_called_for_whole_messages_and_the_end_and_not_for_pieces() -> None:
+    here = Given()
+    whole = prefixed(b"kept")
+    here.add(whole[:6])
+    assert here.calls == 0
+    here.add(whole[6:])
+    assert here.calls == 1
+    here.add(b"\0" + struct.pack("!I", LIMIT + 1))
+    assert here.read() == b"kept"
+    here.buffer.eof()
+    assert here.calls == 3, "also for what cannot be a message, and for the end"
+
+
+def test_what_was_lost_on_the_way_is_an_error_for_the_reader_from_then_on() -> None:
+    here = Given()
+    here.add(prefixed(b"whole"))
+    here.buffer.fail(MemoryError())
+    assert here.calls == 2
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            here.buffer.take()
+    assert not here.buffer.finished
+
+
+def test_many_empty_messages_in_single_bytes_are_read_in_linear_time() -> None:
+    here = Given()
+    for _ in range(20_000):
+        here.add(b"\0")
+    looked = 0
+
+    class Counted(type(here.buffer._chunks)):  # type: ignore[misc]
+        def __iter__(self) -> Any:
+            nonlocal looked
+            for chunk in super().__iter__():
+                looked += 1
+                yield chunk
+
+    here.buffer._chunks = Counted(here.buffer._chunks)
+    assert here.read_all() == [b""] * 4000
+    assert looked < 3 * 20_000 + 1
 
 
 @pytest.mark.parametrize(("size", "fits"), [(LIMIT, True), (LIMIT + 1, False), (2**32 - 1, False)])
 def test_the_limit_is_checked_at_the_prefix(size: int, fits: bool) -> None:
-    async def exchange() -> None:
-        here = Given()
-        here.add(b"\0" + struct.pack("!I", size))
-        if fits:
-            here.add(b"x" * size)
-            assert await here.buffer.read() == b"x" * size
-        else:
-            assert await refusal(here.buffer) is Status.RESOURCE_EXHAUSTED
-
-    run(exchange())
+    here = Given()
+    here.add(b"\0" + struct.pack("!I", size))
+    if fits:
+        here.add(b"x" * size)
+        assert here.read() == b"x" * size
+    else:
+        assert refusal(here) is Status.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize("data", [b"\0", b"\0\0\0\0", prefixed(b"abc")[:-1]])
 def test_an_end_within_a_message_is_an_error(data: bytes) -> None:
-    async def exchange() -> None:
-        here = Given()
-        here.add(data)
-        here.buffer.eof()
-        assert await refusal(here.buffer) is Status.INTERNAL
-
-    run(exchange())
+    here = Given()
+    here.add(data)
+    here.buffer.eof()
+    assert not here.buffer.finished
+    assert refusal(here) is Status.INTERNAL
 
 
 @pytest.mark.parametrize(
@@ -177,14 +192,12 @@ def test_an_end_within_a_message_is_an_error(data: bytes) -> None:
 def test_compressed_messages_are_inflated_and_plain_ones_between_them_left(
     encoding: str, squeeze: Any
 ) -> None:
-    async def exchange() -> None:
-        here = Given(encoding)
-        here.add(prefixed(squeeze(b"x" * LIMIT), flag=1))
-        here.add(prefixed(b"plain"))
-        here.add(prefixed(squeeze(b""), flag=1))
-        assert [await here.buffer.read() for _ in range(3)] == [b"x" * LIMIT, b"plain", b""]
-
-    run(exchange())
+    here = Given(encoding)
+    here.add(prefixed(squeeze(b"x" * LIMIT), flag=1))
+    here.add(prefixed(b"plain"))
+    here.add(prefixed(squeeze(b""), flag=1))
+    assert here.read_all() == [b"x" * LIMIT, b"plain", b""]
+    assert sum(here.credited) == sum(here.arrived), "the credit is that of the wire"
 
 
 DAMAGED = {
@@ -197,23 +210,17 @@ DAMAGED = {
 
 @pytest.mark.parametrize("name", DAMAGED)
 def test_a_damaged_compressed_message_is_an_internal_error(name: str) -> None:
-    async def exchange() -> None:
-        here = Given("gzip")
-        here.add(prefixed(DAMAGED[name], flag=1))
-        assert await refusal(here.buffer) is Status.INTERNAL
-
-    run(exchange())
+    here = Given("gzip")
+    here.add(prefixed(DAMAGED[name], flag=1))
+    assert refusal(here) is Status.INTERNAL
 
 
 def test_a_bomb_is_stopped_at_the_limit() -> None:
-    async def exchange() -> None:
-        here = Given("gzip")
-        bomb = gzip.compress(bytes(200_000))
-        assert len(bomb) < LIMIT
-        here.add(prefixed(bomb, flag=1))
-        assert await refusal(here.buffer) is Status.RESOURCE_EXHAUSTED
-
-    run(exchange())
+    here = Given("gzip")
+    bomb = gzip.compress(bytes(200_000))
+    assert len(bomb) < LIMIT
+    here.add(prefixed(bomb, flag=1))
+    assert refusal(here) is Status.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -222,12 +229,9 @@ def test_a_bomb_is_stopped_at_the_limit() -> None:
 def test_compression_that_was_not_announced_or_is_unknown_is_refused(
     encoding: str, status: Status
 ) -> None:
-    async def exchange() -> None:
-        here = Given(encoding)
-        here.add(prefixed(b"x", flag=1))
-        assert await refusal(here.buffer) is status
-
-    run(exchange())
+    here = Given(encoding)
+    here.add(prefixed(b"x", flag=1))
+    assert refusal(here) is status
 
 
 def test_a_prefix_says_uncompressed_and_the_length() -> None:
@@ -237,4 +241,4 @@ def test_a_prefix_says_uncompressed_and_the_length() -> None:
 def test_repr_tells_what_is_held() -> None:
     here = Given()
     here.add(b"123")
-    assert repr(here.buffer) == "<MessageBuffer 3 bytes held, 3 unacknowledged, open>"
+    assert repr(here.buffer) == "<MessageBuffer 3 bytes held, open>"

@@ -187,12 +187,14 @@ async def converse(pieces: list[bytes], *, shortcuts: bool) -> Seen:
             if stream.state_machine.state is StreamState.OPEN
         }
         managers[0] = h2_connection._inbound_flow_control_window_manager
-        # When bytes are acknowledged decides how much credit is given at once and how much is
-        # kept for later. What was received, and what of it was read, cannot differ.
+        # When messages are read decides how much credit is given at once and how much is kept
+        # for later. What was received, and what of it was or will be given back, cannot differ.
+        owed: dict[int, int] = {0: protocol.connection.owed}
+        owed |= {stream.number: stream.owed for stream in handler.tasks}
         seen.inbound = {
             number: (
                 manager.current_window_size - seen.credit.get(number, 0),
-                manager.current_window_size + manager._bytes_processed,
+                manager.current_window_size + manager._bytes_processed + owed.get(number, 0),
             )
             for number, manager in managers.items()
         }

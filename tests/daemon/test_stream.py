@@ -7,13 +7,13 @@ from concurrent.futures import Future
 
 import pytest
 from grpclib.const import Status
+from memorystream import MemoryStream
 from playbook import PLAIN, label_scores, policy_of
 
-from srd.daemon.grpc_stream import StreamClosedError
 from srd.daemon.service import Service
 from srd.daemon.stream import StreamDriver
 from srd.wire.messages import BodyMode, Phase, ProtocolConfig
-from srd.wire.peer import decode_response, encode_request
+from srd.wire.peer import encode_request
 
 HEADERS = encode_request(
     Phase.REQUEST_HEADERS,
@@ -26,25 +26,6 @@ HEADERS = encode_request(
 )
 RAW = b'{"model":"auto","messages":[{"role":"user","content":"x^3?"}]}'
 BODY = encode_request(Phase.REQUEST_BODY, body=RAW, end_of_stream=True)
-
-
-class FakeStream:
-    """A ProcessStream in memory; `received` is what was sent to the gateway."""
-
-    def __init__(self):
-        self.metadata = {}
-        self.inbox = asyncio.Queue()
-        self.received = []
-        self.ended = None
-
-    async def recv(self):
-        return await self.inbox.get()
-
-    async def send(self, message):
-        self.received.append(decode_response(message))
-
-    async def end(self, status=Status.OK, message=""):
-        self.ended = status
 
 
 class HeldClassifier:
@@ -64,10 +45,10 @@ class HeldClassifier:
 
 def play(run_async, script, *messages, **edits):
     async def test():
-        stream, classifier = FakeStream(), HeldClassifier()
+        stream, classifier = MemoryStream(), HeldClassifier()
         service = Service(policy_of(PLAIN, **edits), classifier)
         for message in messages:
-            stream.inbox.put_nowait(message)
+            stream.put(message)
         driver = StreamDriver(service, stream)
         task = asyncio.create_task(driver.run())
         await script(stream, classifier, driver, task)
@@ -76,21 +57,17 @@ def play(run_async, script, *messages, **edits):
     run_async(test())
 
 
-def upstream(stream):
-    return b"".join(r.body or b"" for r in stream.received if r.kind == "request_body")
-
-
 @pytest.mark.parametrize("eof_first", [False, True])
 def test_the_answer_waits_for_the_scores_even_behind_a_half_close(run_async, eof_first):
     async def script(stream, classifier, driver, task):
         await classifier.asked.wait()
         if eof_first:
-            stream.inbox.put_nowait(None)
-        assert not stream.received
+            stream.put(None)
+        assert not stream.sent
         classifier.future.set_result(label_scores("math"))
-        stream.inbox.put_nowait(None)
+        stream.put(None)
         await task
-        assert upstream(stream) == RAW.replace(b"auto", b"math-expert")
+        assert stream.upstream == RAW.replace(b"auto", b"math-expert")
         assert driver.record.outcome == "ok"
 
     play(run_async, script, HEADERS, BODY)
@@ -100,9 +77,9 @@ def test_087_a_classifier_that_fails_costs_no_byte(run_async):
     async def script(stream, classifier, driver, task):
         await classifier.asked.wait()
         classifier.future.set_exception(RuntimeError("injected"))
-        stream.inbox.put_nowait(None)
+        stream.put(None)
         await task
-        assert upstream(stream) == RAW.replace(b"auto", b"base-model")
+        assert stream.upstream == RAW.replace(b"auto", b"base-model")
         assert driver.record.runs[0].failure == "classifier_error"
 
     play(run_async, script, HEADERS, BODY)
@@ -116,7 +93,7 @@ def test_090_a_reset_while_asking_ends_quietly_and_drops_the_question(run_async,
             await task
         assert classifier.future.cancelled()
         assert driver.record.outcome == "aborted"
-        assert not stream.received
+        assert not stream.sent
         assert not caplog.records
 
     play(run_async, script, HEADERS, BODY)
@@ -125,7 +102,7 @@ def test_090_a_reset_while_asking_ends_quietly_and_drops_the_question(run_async,
 def test_095_an_undecodable_message_is_invalid_argument(run_async):
     async def script(stream, classifier, driver, task):
         await task
-        assert stream.ended is Status.INVALID_ARGUMENT
+        assert stream.ended[0] is Status.INVALID_ARGUMENT
         assert driver.record.outcome == "undecodable"
 
     play(run_async, script, b"\x12\xff\xff\xff\xff\x0f")
@@ -134,7 +111,7 @@ def test_095_an_undecodable_message_is_invalid_argument(run_async):
 def test_096_a_second_head_breaks_the_protocol(run_async):
     async def script(stream, classifier, driver, task):
         await task
-        assert stream.ended is Status.FAILED_PRECONDITION
+        assert stream.ended[0] is Status.FAILED_PRECONDITION
 
     play(run_async, script, HEADERS, HEADERS)
 
@@ -144,19 +121,18 @@ def test_091_a_gateway_that_is_gone_while_we_answer_ends_the_handler_quietly(
     run_async, caplog, lost
 ):
     async def script(stream, classifier, driver, task):
-        answer = stream.send
+        write = stream.write
 
-        async def send(message):
-            if len(stream.received) == lost:
-                raise StreamClosedError("gone")
-            await answer(message)
+        def lose(message):
+            stream.gone = len(stream.sent) == lost
+            return write(message)
 
-        stream.send = send
+        stream.write = lose
         await classifier.asked.wait()
         classifier.future.set_exception(RuntimeError("injected"))
-        stream.inbox.put_nowait(None)
+        stream.put(None)
         await task
-        assert len(stream.received) == lost
+        assert len(stream.sent) == lost
 
     play(run_async, script, HEADERS, BODY)
     assert not caplog.records

@@ -27,9 +27,9 @@ class Shape:
 
     `turns`: the top-level member that holds the conversation, a string (one user message) or an
     array. `plain_turns`: a string in that array is a user message. `system`: the top-level member
-    that holds a system text, None where it is the first message (chat) or does not exist. `instead`:
-    members of which one makes a body legal that has no turns (OpenAI's reference of Responses;
-    vLLM's completions take embeddings).
+    that holds a system text, None where it is the first message (chat) or does not exist.
+    `instead`: members of which one makes a body legal that has no turns (OpenAI's reference of
+    Responses; vLLM's completions take embeddings).
     """
 
     turns: bytes

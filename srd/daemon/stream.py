@@ -250,7 +250,7 @@ class StreamDriver:
                     await asyncio.sleep(0)
 
     def _next(self) -> Event | Request | None:
-        exchange, inbox, more = self._exchange, self._inbox, self._more
+        exchange, inbox, more = self._exchange, self._inbox, self._exchange.more
         room = not self._outbox.full
         if more and room and not inbox.urgent:
             return _ROOM_MADE
@@ -258,14 +258,9 @@ class StreamDriver:
         return inbox.next(request_body=takes, response_body=room, end=not more)
 
     @property
-    def _more(self) -> bool:
-        """True while a coded body has more output inside."""
-        return bool(getattr(self._exchange, "more", False))
-
-    @property
     def _over(self) -> bool:
         """True when the gateway has half-closed and has got all that it is owed."""
-        owes = self._exchange.owes or self._more
+        owes = self._exchange.owes
         return self._half_closed and not owes and self._outbox.empty
 
     def _settle(self) -> None:

@@ -270,7 +270,7 @@ class Deliberation:
 
     @property
     def early(self) -> bool:
-        """Size alone tells: never whether the body came in one piece or in many, packed or plain."""
+        """Size alone tells: never whether the body came in one piece or many, packed or plain."""
         early, facts, body = self._policy.early, self._facts, self._body
         if not early.enabled or self._whole:
             return False

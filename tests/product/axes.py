@@ -45,7 +45,7 @@ SIZES: Mapping[str, tuple[int, int]] = MappingProxyType(
         "budget": (1700, 2500),
         "medium": (3000, 18_000),
         "large": (19_000, 70_000),
-        "huge": (150_000, 400_000),
+        "huge": (90_000, 250_000),
         "any": (300, 1_200_000),
         "small": (300, 6_000),
         "giant": (11_000_000, 12_000_000),

@@ -147,15 +147,16 @@ class _Writer:
                 found.append(self._member("chat_template_kwargs", value))
             if rng.random() < 0.3:
                 found.append(self._member("tools", '[{"model":"auto","messages":[]}, 1]'))
-        if case.api == "responses" and rng.random() < 0.5:
-            found.append(self._member("instructions", self._string("Be brief.")))
+        if case.api == "responses":
+            if rng.random() < 0.5:
+                found.append(self._member("instructions", self._string("Be brief.")))
+            if rng.random() < 0.3:
+                found.append(self._member("reasoning", '{"summary" : "auto","effort":"low"}'))
         if case.api == "messages":
-            found.append(self._member("max_tokens", "1024"))
+            found.append(self._member("max_tokens", rng.choice(("1024", "16000"))))
             if rng.random() < 0.5:
                 parts = '[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral"}}]'
-                found.append(
-                    self._member("system", rng.choice((parts, self._string("Be brief."))))
-                )
+                found.append(self._member("system", rng.choice((parts, self._string("Be brief.")))))
         rng.shuffle(found)
         return found
 

@@ -41,10 +41,14 @@ def try_case(case: Case) -> tuple[list[str], Left]:
     run = play(policy, request)
     if case.decision == "memo":
         run = play(policy, request)
+    left = seen(run)
+    return judge(case, sent, left, None if run.fired else uncut(case, sent, request)), left
+
+
+def uncut(case: Case, sent: Sent, request: Request) -> Left:
+    """What becomes of the same document uncut, bare, in full duplex, remembered by nobody."""
     fresh = policy_for(case.setting, answers=case.decision == "answer")
-    uncut = _left(reference(fresh, request, sent.plain))
-    left = _left(run)
-    return judge(case, sent, left, uncut), left
+    return seen(reference(fresh, request, sent.plain))
 
 
 def prepared(case: Case) -> tuple[Sent, Request]:
@@ -90,7 +94,8 @@ def _marks(plain: bytes, case: Case) -> list[int]:
     return [at for m in members(plain) if m.name in names for at in (m.start, m.value, m.end)]
 
 
-def _left(run: Run) -> Left:
+def seen(run: Run) -> Left:
+    """What the client, the backend and the record saw."""
     gateway = run.gateway
     refused = gateway.refused
     why = repr(run.error) if run.error else ""

@@ -71,9 +71,7 @@ def _kept(old: list[Member], stated: Stated) -> list[Member]:
     return kept
 
 
-def _inserted(
-    after: bytes, inserted: list[Member], names: set[str], stated: Stated
-) -> list[str]:
+def _inserted(after: bytes, inserted: list[Member], names: set[str], stated: Stated) -> list[str]:
     found = []
     counts = [member.name for member in inserted]
     for name, check in stated.insert.items():
@@ -107,7 +105,7 @@ def _gaps(
         if old_next[a.start] is b and new_next[x.start] is y:
             if before[a.end : b.start] != after[x.end : y.start]:
                 found.append(f"the gap before {b.name!r} changed")
-    if pairs and pairs[0] == (old[0][0], new[0][0]) and len(old[0]) == len(new[0]):
+    if pairs and old[0] == old[1] and new[0] == new[1]:
         first, last = pairs[0], pairs[-1]
         if before[: first[0].start][-64:] != after[: first[1].start][-64:]:
             found.append("the bytes before the first member changed")

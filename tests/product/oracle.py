@@ -33,7 +33,9 @@ from product.wires import decoded
 
 _HEADER_SAFE = "".join(chr(c) for c in range(0x21, 0x7F))
 _TIMED = frozenset({"budget", "timeout"})
-_REASONING = frozenset({"chat_template_kwargs", "reasoning", "reasoning_effort", "thinking"})
+_KWARGS = "chat_template_kwargs"
+#: What a decision that thinks merges into a body, by member.
+_THINKS = {_KWARGS: {"enable_thinking": True}, "reasoning": {"effort": "high"}}
 _SYSTEM = {"responses": "instructions", "messages": "system"}
 
 
@@ -121,9 +123,7 @@ def judge(case: Case, sent: Sent, left: Left, reference: Left | None) -> list[st
 
 def _unroutable(case: Case, sent: Sent, name: Named) -> bool:
     """A prefix that does not show the model, or is packed."""
-    return case.mode == "prefix" and bool(
-        sent.coding or name.end == 0 or name.end > sent.prefix
-    )
+    return case.mode == "prefix" and bool(sent.coding or name.end == 0 or name.end > sent.prefix)
 
 
 def _may_break(case: Case, sent: Sent, name: Named) -> bool:
@@ -142,8 +142,8 @@ def _refused(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
             wanted.add(400)
     elif case.decision == "answer":
         wanted.add(200)
-    if left.fired and case.decision == "deadline" and not left.decided:
-        wanted.add(408)
+    if left.fired and not left.decided:
+        wanted.add(408)  # the time was up and nothing was known
     if left.fired and name.explicit and name.value not in KNOWN:
         wanted.add(400)
     return [] if left.status in wanted else [f"refused with {left.status}: {left.why}"]
@@ -263,12 +263,13 @@ def _stated(case: Case, sent: Sent, made: Made) -> list[Stated]:
     insert: dict[str, Check] = {} if explicit else {"model": equals(asked.model)}
     drop: frozenset[str] = frozenset()
     may_insert: frozenset[str] = frozenset()
-    if asked.thinks and case.api == "chat":
-        drop = frozenset({"reasoning_effort"})
-        change["chat_template_kwargs"] = _kwargs
-        insert["chat_template_kwargs"] = equals({"enable_thinking": True})
-    elif asked.thinks:
-        may_insert = _REASONING
+    if asked.thinks and case.api != "completions":
+        merged = _THINKS if case.api == "responses" else {_KWARGS: _THINKS[_KWARGS]}
+        change |= {name: _merged(new) for name, new in merged.items()}
+        insert |= {name: equals(new) for name, new in merged.items()}
+        drop = frozenset({"reasoning_effort"} if case.api == "chat" else ())
+        # Only where max_tokens leaves room for it.
+        may_insert = frozenset({"thinking"} if case.api == "messages" else ())
     if asked.prompted and case.api in _SYSTEM:
         change[_SYSTEM[case.api]] = _system
         insert[_SYSTEM[case.api]] = equals(PROMPT)
@@ -320,8 +321,11 @@ def _models(target: str, known: list[bool]) -> Check:
     return check
 
 
-def _kwargs(before: bytes | None, after: bytes) -> str:
-    return equals(json.loads(before or b"{}") | {"enable_thinking": True})(before, after)
+def _merged(new: Mapping[str, object]) -> Check:
+    def check(before: bytes | None, after: bytes) -> str:
+        return equals(json.loads(before or b"{}") | new)(before, after)
+
+    return check
 
 
 def _system(before: bytes | None, after: bytes) -> str:

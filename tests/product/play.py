@@ -77,6 +77,7 @@ class Request:
     lag: int = 0
     events: tuple[tuple[int, Event], ...] = ()
     own_end: bool = False  # the end comes in an empty message of its own
+    leaves_behind: int | None = None  # the client is gone behind this piece
 
 
 @dataclass
@@ -136,14 +137,15 @@ class _Player:
                 gateway.sends(piece, end=end)
                 self.send(Phase.REQUEST_BODY, body=piece, end=end)
                 self.meanwhile(index)
+                if index == request.leaves_behind:
+                    return self.gone()
             if has_end and request.own_end and not self.over:
                 gateway.sends(b"", end=True)
                 self.send(Phase.REQUEST_BODY, end=True)
             self.finish()
         except Exception as error:
             self.run.error = error
-        self.close()
-        return self.run
+        return self.gone()
 
     @property
     def over(self) -> bool:
@@ -177,7 +179,7 @@ class _Player:
             return False
         return bool(gateway.mode == "duplex" or gateway._unanswered or gateway._trailers)
 
-    def close(self) -> None:
+    def gone(self) -> Run:
         """The gateway is gone: everything must be freed, whatever happened."""
         for reset in (False, True):
             try:
@@ -186,6 +188,7 @@ class _Player:
             except Exception as error:
                 self.run.error = self.run.error or error
         self.run.held = self.exchange.held
+        return self.run
 
     def send(
         self,
@@ -310,6 +313,7 @@ def reference(policy: Policy, request: Request, plain: bytes) -> Run:
             lag=0,
             events=(),
             own_end=False,
+            leaves_behind=None,
             answers="fail" if request.answers == "fail" else "score",
         ),
     )

@@ -231,12 +231,8 @@ class Deliberation:
         return self._body.ended or self._body.closed
 
     def name_counts(self, seen: ModelSeen) -> bool:
-        """True when this name came early enough to decide, as a function of its offset alone.
-
-        With 0 bytes (the older `assume_auto`) a name in front of the turns still counts.
-        """
-        late = self._policy.early.name_bytes
-        return seen.end <= late or (late == 0 and seen.before_turns)
+        """True when this name came early enough to decide, as a function of its offset alone."""
+        return seen.end <= self._policy.early.name_bytes
 
     @property
     def _name_settled(self) -> bool:

@@ -59,10 +59,11 @@ class Root(Context):
         shape = reader.shape
         if name == b"model":
             return self._begin_model(reader, kind, offset)
-        if name in ONCE:
+        if name is not None and name in ONCE:
             if name in self._met:
                 self._name = None
-                return reader.repeated(name, kind)
+                reader.note_repeated(name)
+                return reader.want_repeated(kind, 0)
             self._met.add(name)
         if name in shape.instead and kind != _NULL:
             reader.stands_in = True
@@ -211,7 +212,9 @@ class _Turn(Context):
         self._name = name
         if name is not None and name in ONCE_IN_TURN:
             if name in self._met:
-                return reader.repeated(name, kind)
+                reader.note_repeated(name)
+                spoken = name in (b"content", b"text")
+                return reader.want_repeated(kind, 0) if spoken else Want.SKIP
             self._met.append(name)
         if kind == _STRING and name in (b"role", b"type"):
             return Want.TOKEN

@@ -126,7 +126,7 @@ class Plain:
         self._source = source
         self._latch = Latch()
         self._end = False
-        self._grown = 0
+        self._grown = -source.waiting  # bytes out minus bytes in
 
     @property
     def more(self) -> bool:

@@ -196,14 +196,9 @@ class PromptReader:
             raise AssertionError("no message is passing")
         return self._message
 
-    def repeated(self, name: bytes | None, kind: int) -> Want:
-        """A member that counts once was met again: its value begins."""
-        self.note_repeated(name)
-        return self.want_repeated(kind, 0)
-
-    def note_repeated(self, name: bytes | None) -> None:
-        """The member `name` was met again."""
-        text = (name or b"").decode("utf-8", "replace")
+    def note_repeated(self, name: bytes) -> None:
+        """A member that counts once was met again."""
+        text = name.decode("utf-8", "replace")
         if text not in self.duplicates and len(self.duplicates) < _NAMES:
             self.duplicates.append(text)
 

@@ -36,6 +36,7 @@ class Splicer:
         self._scanner = Scanner(edits, strict=False)
         self._buffer = bytearray()
         self._base = 0  # the document's offset of _buffer[0]
+        self._seen = 0  # the document's bytes that were fed and scanned
         self._echo = False
         self._failed = False
 
@@ -95,6 +96,7 @@ class Splicer:
                 scanner.finish()
         except BodyError as error:
             return self._break(data, str(error), error.offset)
+        self._seen += len(data)
         if edits.floor is None and not edits.decided and not self._buffer:
             self._base += len(data)
             return data
@@ -116,9 +118,12 @@ class Splicer:
 
     def _break(self, data: bytes, reason: str, at: int) -> bytes:
         """The document is broken at offset `at`: apply what was decided, echo the rest."""
-        self.edits.pressure(at)
+        cut = max(0, at - self._seen)
+        out = self._release(data[:cut], at)
         self._echo, self.broken = True, reason
-        return self._apply(data, self.edits.decided, self._base + len(self._buffer) + len(data))
+        rest = data[cut:]
+        limit = self._base + len(self._buffer) + len(rest)
+        return out + self._apply(rest, self.edits.decided, limit)
 
     def _release(self, data: bytes, at: int) -> bytes:
         """All before offset `at` is scanned: let go of what no undecided edit can change."""

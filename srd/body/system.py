@@ -31,7 +31,7 @@ class System(Action):
                 edits.insert(offset + 1, _inserted(self._prompt))
                 return Want.SKIP
             if kind == _ARRAY:
-                return edits.enter(_FirstPart(self._prompt, edits.decided))
+                return edits.enter(_FirstPart(self._prompt, None))
         return edits.swallow(offset, lexis.encode_string(self._prompt.text))
 
 
@@ -126,10 +126,11 @@ class _FirstMessage(Members):
 
     def _begin_content(self, edits: Edits, kind: int, offset: int) -> Want:
         known = self._role is _Role.SYSTEM
-        sink = edits.decided if known else self._candidates
+        sink = None if known else self._candidates
         if self._prompt.mode == "insert":
             if kind == _STRING:
-                sink.append(Splice(offset + 1, offset + 1, _inserted(self._prompt)))
+                new = Splice(offset + 1, offset + 1, _inserted(self._prompt))
+                (edits.decided if sink is None else sink).append(new)
                 return Want.SKIP
             if kind == _ARRAY:
                 return edits.enter(_FirstPart(self._prompt, sink))
@@ -197,20 +198,24 @@ class _FirstPart(Context):
     """A content array that gets one more text part, as its first. Upstream joins the texts of all
     parts to one string; that would cost the parts their other members, such as cache_control."""
 
-    def __init__(self, prompt: SystemPrompt, sink: list[Splice]) -> None:
+    def __init__(self, prompt: SystemPrompt, sink: list[Splice] | None) -> None:
         self._text = prompt.text
         self._sink = sink
         self._empty = True
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if self._empty:
-            self._sink.append(Splice(offset, offset, _text_part(self._text + "\n\n") + b","))
+            self._put(edits, offset, _text_part(self._text + "\n\n") + b",")
             self._empty = False
         return Want.SKIP
 
     def close(self, edits: Edits, offset: int) -> None:
         if self._empty:
-            self._sink.append(Splice(offset, offset, _text_part(self._text)))
+            self._put(edits, offset, _text_part(self._text))
+
+    def _put(self, edits: Edits, offset: int, new: bytes) -> None:
+        sink = edits.decided if self._sink is None else self._sink
+        sink.append(Splice(offset, offset, new))
 
 
 def _text_part(text: str) -> bytes:

@@ -30,40 +30,30 @@ def _load(path: str) -> ModuleType:
 
 
 CORPUS = _load("corpus/bodies")
-AUTO = frozenset({"auto"})
 
 REWRITES = {
-    "model": Rewrite(model="math-expert", replaceable=AUTO),
-    "odd model": Rewrite(model='a"b\\c\n\u00e9', replaceable=AUTO),
-    "drop": Rewrite(model="m", replaceable=AUTO, drop=frozenset({"user", "seed", "stream"})),
+    "model": Rewrite(model="math-expert"),
+    "odd model": Rewrite(model='a"b\\c\n\u00e9'),
+    "drop": Rewrite(model="m", drop=frozenset({"user", "seed", "stream"})),
     "drop without model": Rewrite(drop=frozenset({"user", "model", "messages"})),
-    "keep only": Rewrite(
-        model="m", replaceable=AUTO, keep_only=frozenset({"model", "messages", "n"})
-    ),
+    "keep only": Rewrite(model="m", keep_only=frozenset({"model", "messages", "n"})),
     "set": Rewrite(
         model="m",
-        replaceable=AUTO,
         set_members={"stream": b"true", "stream_options": b'{"include_usage":true}'},
     ),
     "merge": Rewrite(
         model="m",
-        replaceable=AUTO,
         drop=frozenset({"reasoning_effort"}),
         merge={"chat_template_kwargs": {"enable_thinking": b"true", "thinking": None}},
     ),
     "merge of nothing": Rewrite(
-        model="m", replaceable=AUTO, merge={"chat_template_kwargs": {"x": None, "thinking": None}}
+        model="m", merge={"chat_template_kwargs": {"x": None, "thinking": None}}
     ),
-    "cap": Rewrite(model="m", replaceable=AUTO, cap={"max_tokens": 50, "n": 1}),
-    "insert prompt": Rewrite(
-        model="m", replaceable=AUTO, system_prompt=SystemPrompt('Say "please".\n', "insert")
-    ),
-    "replace prompt": Rewrite(
-        model="m", replaceable=AUTO, system_prompt=SystemPrompt("Be brief.", "replace")
-    ),
+    "cap": Rewrite(model="m", cap={"max_tokens": 50, "n": 1}),
+    "insert prompt": Rewrite(model="m", system_prompt=SystemPrompt('Say "please".\n', "insert")),
+    "replace prompt": Rewrite(model="m", system_prompt=SystemPrompt("Be brief.", "replace")),
     "all": Rewrite(
         model="m",
-        replaceable=AUTO,
         drop=frozenset({"user", "seed"}),
         set_members={"stream": b"true"},
         merge={"chat_template_kwargs": {"thinking": b"1"}},
@@ -107,7 +97,8 @@ class Sender:
         """A chat body that has been read and not committed."""
         body = Body(Api.CHAT, **options)
         for index, piece in enumerate(pieces):
-            body.feed(piece, end=end and index == len(pieces) - 1)
+            body.receive(piece, end=end and index == len(pieces) - 1)
+            body.read()
         return body
 
     def send(self, case: Any, pieces: list[bytes], rewrite: Rewrite, commit: int) -> bytes:
@@ -120,18 +111,23 @@ class Sender:
         body = self.open(case)
         out = []
         for index, piece in enumerate(pieces):
+            end = index == len(pieces) - 1
             if index == commit:
-                out.append(body.commit(rewrite))
-            with contextlib.suppress(BodyError):
-                out.append(body.feed(piece, end=index == len(pieces) - 1))
+                out.append(body.commit(rewrite).data)
+            if index >= commit:
+                out.append(body.flow(piece, end=end))
+            else:
+                body.receive(piece, end=end)
+                with contextlib.suppress(BodyError):
+                    body.read()
         if commit >= len(pieces):
-            out.append(body.commit(rewrite))
+            out.append(body.commit(rewrite).data)
         return b"".join(out), body
 
     def tail(self, case: Any, pieces: list[bytes], rewrite: Rewrite) -> tuple[bytes, Body]:
         body = self.open(case)
         out = [body.commit_tail(rewrite)]
-        out += [body.feed(piece, end=i == len(pieces) - 1) for i, piece in enumerate(pieces)]
+        out += [body.flow(piece, end=i == len(pieces) - 1) for i, piece in enumerate(pieces)]
         out.append(body.settle_tail(rewrite))
         return b"".join(out), body
 
@@ -139,7 +135,8 @@ class Sender:
         body = self.open(case)
         try:
             for index, piece in enumerate(pieces):
-                body.feed(piece, end=index == len(pieces) - 1)
+                body.receive(piece, end=index == len(pieces) - 1)
+                body.read()
         except BodyError as error:
             return body, (error.offset, error.problem)
         return body, None
@@ -160,6 +157,8 @@ class Sender:
             prompt.prior_user,
             prompt.non_user,
             prompt.truncated,
+            prompt.duplicates,
+            body.notes,
         )
 
 

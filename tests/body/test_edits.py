@@ -66,12 +66,47 @@ def test_the_innermost_entered_container_listens():
     assert desk.decided == [Splice(6, 9, b"0"), Splice(10, 10, b"!")]
 
 
-def test_a_cancelled_desk_is_inert_and_writes_nothing_more():
+def test_what_is_swallowed_is_kept_for_as_long_as_patience_lasts():
     desk = opened()
-    desk.cancel()
-    assert desk.inert
-    desk.close(9)
-    assert desk.decided == []
+    desk.patient = True
+    desk.begin(ord('"'), 5)
+    desk.pressure(6 + LIMIT)
+    assert (desk.hold, desk.decided) == (5, [])
+    desk.patient = False
+    desk.pressure(6 + LIMIT)
+    assert desk.decided == [Splice(5, 6 + LIMIT, b"0")]
+
+
+def test_what_is_swallowed_goes_at_once_when_it_must():
+    desk = opened()
+    desk.begin(ord('"'), 5)
+    desk.let_go(7)
+    assert (desk.hold, desk.decided) == (7, [Splice(5, 7, b"0")])
+    desk.end(9)
+    assert desk.decided[1:] == [Splice(7, 9, b"")]
+
+
+def test_half_of_a_swallowed_value_stays_when_the_rest_goes_elsewhere():
+    desk = opened()
+    desk.begin(ord('"'), 5)
+    desk.cut_off(7)
+    assert (desk.hold, desk.decided) == (None, [])
+
+
+def test_a_pin_holds_more_than_what_is_held_inside():
+    desk = opened()
+    desk.pin, desk.hold = 3, 8
+    assert desk.floor == 3
+    desk.pin = None
+    assert desk.floor == 8
+
+
+def test_repeated_names_are_noted_once_and_not_without_end():
+    desk = Edits()
+    for number in (1, 1, *range(100)):
+        desk.repeated(b"n%d" % number)
+    assert desk.duplicates[:2] == ["n1", "n0"]
+    assert len(desk.duplicates) == len(set(desk.duplicates)) == 16
 
 
 def test_contexts_do_nothing_unless_they_say_so():
@@ -84,9 +119,11 @@ def test_contexts_do_nothing_unless_they_say_so():
         lambda: desk.text(b"x"),
         lambda: desk.comma(5),
         lambda: desk.pressure(6),
-        lambda: desk.close(7),
+        lambda: desk.let_go(6),
+        lambda: desk.cut_off(6),
     ):
         happens()
-    assert (desk.decided, desk.hold) == ([], None)
     assert desk.shortcut(b"{}", 0) == 0
+    desk.close(7)
+    assert (desk.decided, desk.floor) == ([], None)
     assert repr(desk) == "<Edits 0 decided, hold=None>"

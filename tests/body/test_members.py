@@ -12,15 +12,13 @@ from srd.body.edits import LIMIT, SLACK
 from srd.body.members import encode_name, member, new_object
 from srd.body.rewrite import Rewrite
 
-AUTO = frozenset({"auto"})
-
 
 def send(data, rewrite, *, chunk=None, tail=False):
     body = Body(Api.CHAT)
-    out = body.commit_tail(rewrite) if tail else body.commit(rewrite)
+    out = body.commit_tail(rewrite) if tail else body.commit(rewrite).data
     size = chunk or max(1, len(data))
     for at in range(0, max(1, len(data)), size):
-        out += body.feed(data[at : at + size], end=at + size >= len(data))
+        out += body.flow(data[at : at + size], end=at + size >= len(data))
     if tail:
         out += body.settle_tail(rewrite)
     assert body.broken == ""
@@ -168,28 +166,123 @@ def test_a_merge_that_only_removes_leaves_what_is_no_object_alone():
         (b'{"model":"auto","model":"auto"}', b'{"model":"m","model":"m"}'),
         (b'{"model":"auto","model":"other"}', b'{"model":"m","model":"m"}'),
         (b'{"model":"auto","model":[1]}', b'{"model":"m","model":"m"}'),
-        (b'{"model":null,"model":"auto"}', b'{"model":null,"model":"m"}'),
-        (b'{"model":"other","model":"auto"}', b'{"model":"other","model":"auto"}'),
-        (b'{"model":null}', b'{"model":null}'),
+        (b'{"model":null,"model":"auto"}', b'{"model":"m","model":"m"}'),
+        (b'{"model":"other","model":"auto"}', b'{"model":"m","model":"m"}'),
+        (rb'{"model":"\u006d","model":"m"}', rb'{"model":"\u006d","model":"m"}'),
+        (b'{"model":"m","model":" m"}', b'{"model":"m","model":"m"}'),
+        (b'{"model":12}', b'{"model":"m"}'),
+        (b'{"model":[{"a":"}"}],"a":1}', b'{"model":"m","a":1}'),
         (rb'{"model":"au\u0074o"}', b'{"model":"m"}'),
-        (b'{"model":"Auto"}', b'{"model":"Auto"}'),
+        (b'{"model":"M"}', b'{"model":"m"}'),
         (b'{"Model":"auto"}', b'{"Model":"auto","model":"m"}'),
     ],
 )
 def test_parsers_that_take_the_first_model_and_those_that_take_the_last_agree(data, expected):
-    for chunk in (1, 100):
-        assert send(data, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == expected
+    for chunk in (1, 2, 3, 100):
+        assert send(data, Rewrite(model="m"), chunk=chunk) == expected
 
 
-def test_a_model_of_any_length_is_explicit():
-    data = b'{"model":"' + b"x" * 20_000 + b'"}'
+@pytest.mark.parametrize("data", [b'{"model":7,"a":1}', b'{"model":"x","model":null}', b"{}"])
+def test_without_a_name_models_are_left_alone(data):
+    assert send(data, Rewrite(), chunk=1) == data
+
+
+def test_a_model_of_any_length_is_replaced():
+    data = b'{"model":"' + b"x" * 200_000 + b'"}'
     for chunk in (1000, 100_000):
-        assert send(data, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == data
-    twice = b'{"model":"auto","model":"' + b"x" * 20_000 + b'"}'
-    for chunk in (1000, 100_000):
-        assert send(twice, Rewrite(model="m", replaceable=AUTO), chunk=chunk) == (
-            b'{"model":"m","model":"m"}'
-        )
+        assert send(data, Rewrite(model="m"), chunk=chunk) == b'{"model":"m"}'
+
+
+# -- what cannot wait: everything leaves at any moment, and the document stays right
+
+HASTY = Rewrite(
+    model="m",
+    drop=frozenset({"x"}),
+    set_members={"s": b"[1]", "t": b"2"},
+    cap={"n": 10},
+    merge={"k": {"on": b"true", "off": None}},
+)
+
+
+def hasty(data, rewrite, cuts, *, api=Api.CHAT):
+    """What leaves when everything must leave at each of the cuts."""
+    body = Body(api)
+    out = body.commit(rewrite).data
+    at = 0
+    for cut in cuts:
+        out += body.flow(data[at:cut]) + body.let_go()
+        assert body.held == 0
+        at = cut
+    return out + body.flow(data[at:], end=True), body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"x":1,"a":{"model":1},"x":{"y":[2]},"model":"auto","s":{"q":"}"},"x":3}',
+        b'{ "n" : 7 , "k" : {"off":1,"on":2,"z":3} , "model" : "other","k":"text"}',
+        b'{"k":{"off":{"a":1}},"model":"m","model":null,"n":1e3}',
+        b'{"messages":[{"role":"user","content":"a","content":"b"},{"content":[1]}],"messages":7}',
+    ],
+)
+def test_what_must_leave_at_once_is_decided_and_stays_right(data):
+    plain = json.loads(send(data, HASTY))
+    names = [name for name, _ in json.loads(data, object_pairs_hook=lambda found: found)]
+    for first in range(len(data) + 1):
+        for second in (first, first + 1, first + 5, len(data)):
+            cuts = [first, max(first, min(second, len(data)))]
+            out, _ = hasty(data, HASTY, cuts)
+            found = json.loads(out)
+            models = [v for k, v in json.loads(out, object_pairs_hook=list) if k == "model"]
+            assert models, out
+            assert set(models) == {"m"}
+            # What could not be dropped any more is null, what could not be read is at the cap.
+            if "n" in found:
+                assert found.pop("n") in (plain["n"], 10)
+            for name in ("x", "messages"):
+                if found.get(name, 0) is None:
+                    found.pop(name)
+            if found.get("k", {}).get("off", 0) is None:
+                del found["k"]["off"]
+            for turn in found.get("messages") or ():
+                if turn.get("content", 0) is None:
+                    del turn["content"]
+            expected = {k: v for k, v in plain.items() if k != "n"}
+            for turn in expected.get("messages") or ():
+                if names.count("messages") and "messages" in found:
+                    turn = turn
+            if "messages" in expected:
+                found.pop("messages", None)
+                expected = {k: v for k, v in expected.items() if k != "messages"}
+            assert found == expected, (cuts, out)
+
+
+# -- what goes on without us
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"x":1,"x":[2,"}"],"a":3,"s":{"q":[1]}, "x":"4","b":5}',
+        b'{ "n" : 70 , "k" : {"off":"1","z":3} , "model" : "m","k":"text"}',
+        b'{"messages":[{"role":"user","content":"a","content":"b"}],"messages":7,"model":"m"}',
+    ],
+)
+def test_what_passes_behind_a_cut_fits_to_what_left_before(data):
+    for at in range(1, len(data)):
+        body = Body(Api.CHAT)
+        body.receive(data[:at])
+        out = body.commit(HASTY).data + body.cut()
+        assert body.held == 0
+        json.loads(out + data[at:])
+
+
+def test_a_long_member_that_is_cut_in_half_is_not_dropped():
+    data = b'{"x":"' + b"z" * 3 * LIMIT + b'","a":1}'
+    body = Body(Api.CHAT)
+    body.receive(data[: 2 * LIMIT])
+    rewrite = Rewrite(drop=frozenset({"x"}))
+    assert body.commit(rewrite).data + body.cut() == data[: 2 * LIMIT]
 
 
 # -- bounds: more space than anybody holds
@@ -205,7 +298,7 @@ def test_space_of_any_length_gives_the_same_bytes_in_every_cut(space, where):
         "after the key": b'{"a":1,"x"' + pad + b':2,"model"' + pad + b':"auto","b":3}',
         "in front": b"{" + pad + b'"x":1,' + pad + b'"a":2,"model":"auto"}',
     }[where]
-    rewrite = Rewrite(model="m", replaceable=AUTO, drop=frozenset({"x"}))
+    rewrite = Rewrite(model="m", drop=frozenset({"x"}))
     for tail in (False, True):
         out = send(data, rewrite, tail=tail)
         found = json.loads(out, object_pairs_hook=lambda pairs: pairs)
@@ -227,10 +320,10 @@ def test_a_member_of_any_size_is_let_go_of_as_it_passes(edit):
     value = b'["' + b"z" * 500_000 + b'",{"a":1}]'
     data = b'{"a":1,"x":' + value + b',"b":2}'
     body = Body(Api.CHAT)
-    out = body.commit(rewrite)
+    out = body.commit(rewrite).data
     most = 0
     for at in range(0, len(data), 8000):
-        out += body.feed(data[at : at + 8000], end=at + 8000 >= len(data))
+        out += body.flow(data[at : at + 8000], end=at + 8000 >= len(data))
         most = max(most, body.held)
     assert out == send(data, rewrite)
     assert most <= LIMIT + 8000

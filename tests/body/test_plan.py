@@ -9,10 +9,8 @@ import pytest
 
 from srd.body.body import Api, Body
 from srd.body.plan import BodyEdits
-from srd.body.rewrite import Rewrite, SystemPrompt
+from srd.body.rewrite import NO_REWRITE, Rewrite, SystemPrompt
 from srd.body.shapes import SHAPES
-
-AUTO = frozenset({"auto"})
 
 
 class Members(list):
@@ -47,7 +45,7 @@ def with_message(messages, prompt):
         return messages
     first = messages[0] if messages else None
     roles = [v for k, v in first if k == "role"] if isinstance(first, Members) else []
-    if roles[:1] != ["system"]:
+    if not roles or roles[0] not in ("system", "developer"):
         return [Members([("role", "system"), ("content", prompt.text)]), *messages]
     edited = Members((k, with_text(v, prompt) if k == "content" else v) for k, v in first)
     if all(k != "content" for k, _ in first):
@@ -69,19 +67,37 @@ def capped(value, most):
     return Number(str(most)) if above else value
 
 
+ONCE = ("messages", "input", "prompt", "system", "instructions")
+ONCE_IN_TURN = ("role", "content", "type", "text")
+
+
+def without_repeats(members, once):
+    """The members, of the names in `once` only the first of each."""
+    found = set()
+    kept = Members()
+    for name, value in members:
+        if name not in found or name not in once:
+            kept.append((name, value))
+        found.add(name)
+    return kept
+
+
+def clean_turns(value):
+    """A conversation whose elements repeat nothing."""
+    if not isinstance(value, list) or isinstance(value, Members):
+        return value
+    return [without_repeats(v, ONCE_IN_TURN) if isinstance(v, Members) else v for v in value]
+
+
 def oracle(data, rewrite, shape):
     """The members that stay, in order, and those that are inserted."""
-    kept, explicit, ours = Members(), False, False
+    kept = Members()
     system = shape.system.decode() if shape.system else None
-    for name, value in parse(data):
-        if explicit:
-            pass
-        elif name == "model" and rewrite.model is not None:
-            text = isinstance(value, str)
-            if ours or (text and value in rewrite.replaceable):
-                value, ours = rewrite.model, True
-            else:
-                explicit = text
+    for name, value in without_repeats(parse(data), ONCE):
+        if name == shape.turns.decode():
+            value = clean_turns(value)
+        if name == "model" and rewrite.model is not None:
+            value = rewrite.model
         elif rewrite.system_prompt and name == system:
             value = with_text(value, rewrite.system_prompt)
         elif rewrite.system_prompt and name == "messages" and shape.system_message:
@@ -97,8 +113,6 @@ def oracle(data, rewrite, shape):
         elif rewrite.keep_only is not None and name not in rewrite.keep_only:
             continue
         kept.append((name, value))
-    if explicit:
-        return kept, {}
     inserted = {name: parse(raw) for name, raw in rewrite.set_members.items()}
     for name, inner in rewrite.merge.items():
         new = merged(None, inner)
@@ -124,22 +138,18 @@ def test_every_rewrite_does_to_every_body_what_the_json_module_would(valid_case,
             assert len(found) == len(kept) + len(inserted), name
 
 
-def test_tail_mode_does_to_every_body_what_the_json_module_would(valid_case, sender):
-    kept, dropped, explicit, models = Members(), False, False, 0
-    for name, value in parse(valid_case.data):
-        if name == "model":
-            models += 1
-            if not explicit and (value == "auto" or dropped):
-                dropped = True
-                continue
-            explicit = explicit or isinstance(value, str)
-        kept.append((name, value))
-    if not explicit and (dropped or not models):
-        kept.append(("model", "m"))
-    rewrite = Rewrite(model="m", replaceable=AUTO)
-    out, body = sender.tail(valid_case, [valid_case.data], rewrite)
+@pytest.mark.parametrize("name", ["m", None])
+def test_tail_mode_does_to_every_body_what_the_json_module_would(valid_case, sender, name):
+    shape = SHAPES[Api(valid_case.api)]
+    members, _ = oracle(valid_case.data, Rewrite(), shape)
+    models = [value for key, value in members if key == "model"]
+    kept = Members(member for member in members if member[0] != "model")
+    if name is not None:
+        kept.append(("model", name))
+    elif models and not isinstance(models[0], list):
+        kept.append(("model", models[0]))
+    out, body = sender.tail(valid_case, [valid_case.data], Rewrite(model=name))
     assert parse(out) == kept
-    assert body.explicit_model_seen == explicit
     assert body.held == 0
 
 
@@ -160,11 +170,56 @@ def test_tail_mode_does_to_every_body_what_the_json_module_would(valid_case, sen
 )
 def test_where_two_edits_meet_the_stronger_one_wins(rewrite, expected):
     body = Body(Api.CHAT)
-    body.feed(b'{"a":1,"b":{"c":9}}', end=True)
-    assert body.commit(rewrite) == expected
+    body.receive(b'{"a":1,"b":{"c":9}}', end=True)
+    assert body.commit(rewrite).data == expected
 
 
 # -- flags
+
+
+@pytest.mark.parametrize("name", [b"messages", b"input", b"prompt", b"system", b"instructions"])
+@pytest.mark.parametrize("api", Api)
+def test_of_a_repeated_member_only_the_first_one_leaves_in_every_cut(api, name):
+    escaped = b"\\u%04x" % name[0] + name[1:]
+    for spelled in (name, escaped):
+        again = b'"' + spelled + b'" : [{"content":"}"},2]'
+        data = (
+            b'{"' + name + b'":"a" , ' + again + b',"x":1,' + again + b' ,"y":2 , ' + again + b"}"
+        )
+        expected = b'{"' + name + b'":"a" ,"x":1 ,"y":2 }'
+        for chunk in (*range(1, 40), 1000):
+            body = Body(api)
+            out = body.commit(NO_REWRITE).data
+            for at in range(0, len(data), chunk):
+                out += body.flow(data[at : at + chunk], end=at + chunk >= len(data))
+            assert out == expected
+            assert body.notes.duplicates == (name.decode(),)
+
+
+@pytest.mark.parametrize("api", Api)
+@pytest.mark.parametrize("name", ONCE_IN_TURN)
+def test_of_a_repeated_member_of_a_message_only_the_first_one_leaves_in_every_cut(api, name):
+    turns = SHAPES[api].turns
+    key = name.encode()
+    escaped = b"\\u%04x" % key[0] + key[1:]
+    message = b'{ "%s" : "a", "%s":["b",{"%s":"kept"}] ,"z":{"%s":1,"%s":2},"%s":null}'
+    clean = b'{ "%s" : "a" ,"z":{"%s":1,"%s":2}}'
+    plain = b'{"role":"user","content":"\\"q\\\\"}'
+    data = b'{"x":{"a":[%s]},"%s":[%s,%s , %s,[%s]]}' % (
+        message % ((key,) * 6), turns, plain, message % (key, key, key, key, key, escaped),
+        message % (key, escaped, key, key, key, key), message % ((key,) * 6),
+    )  # fmt: skip
+    expected = b'{"x":{"a":[%s]},"%s":[%s,%s , %s,[%s]]}' % (
+        message % ((key,) * 6), turns, plain, clean % ((key,) * 3), clean % ((key,) * 3),
+        message % ((key,) * 6),
+    )  # fmt: skip
+    for chunk in (*range(1, 40), 1000):
+        body = Body(api)
+        out = body.commit(NO_REWRITE).data
+        for at in range(0, len(data), chunk):
+            out += body.flow(data[at : at + chunk], end=at + chunk >= len(data))
+        assert out == expected
+        assert body.notes.duplicates == (name,)
 
 
 @pytest.mark.parametrize(
@@ -182,20 +237,20 @@ def test_where_two_edits_meet_the_stronger_one_wins(rewrite, expected):
 def test_a_body_says_when_a_system_prompt_found_no_place(api, data, missed):
     body = Body(api)
     body.commit(Rewrite(system_prompt=SystemPrompt("s", "replace")))
-    body.feed(data, end=True)
-    assert body.system_prompt_missed is missed
+    body.flow(data, end=True)
+    assert body.notes.system_prompt_missed is missed
 
 
 def test_a_prompt_that_comes_with_the_settling_goes_where_it_still_can():
     prompt = Rewrite(model="m", system_prompt=SystemPrompt("s", "insert"))
     responses, chat = Body(Api.RESPONSES), Body(Api.CHAT)
     for body in (responses, chat):
-        body.commit_tail(Rewrite(replaceable=AUTO))
-        body.feed(b'{"input":"x"}', end=True)
+        body.commit_tail(NO_REWRITE)
+        body.flow(b'{"input":"x"}', end=True)
     assert responses.settle_tail(prompt) == b',"model":"m","instructions":"s"}'
-    assert not responses.system_prompt_missed
+    assert not responses.notes.system_prompt_missed
     assert chat.settle_tail(prompt) == b',"model":"m"}'
-    assert chat.system_prompt_missed
+    assert chat.notes.system_prompt_missed
 
 
 def test_edits_say_what_they_are():

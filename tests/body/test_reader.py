@@ -12,10 +12,15 @@ from srd.body.scanner import Scanner
 from srd.body.shapes import SHAPES
 
 
+def feed(body, data, *, end=False):
+    body.receive(data, end=end)
+    body.read()
+
+
 def read(document, api=Api.CHAT, **options):
     data = document if isinstance(document, bytes) else json.dumps(document).encode()
     body = Body(api, **options)
-    body.feed(data, end=True)
+    feed(body, data, end=True)
     return body
 
 
@@ -89,37 +94,28 @@ def test_a_role_counts_wherever_it_stands():
 
 def test_the_first_user_message_can_be_followed_while_it_arrives():
     body = Body(Api.CHAT)
-    body.feed(b'{"messages":[{"role":"system","content":"s"},{"role":"user","content":"ab\\u00')
+    feed(body, b'{"messages":[{"role":"system","content":"s"},{"role":"user","content":"ab\\u00')
     assert (body.prompt.first_user, body.prompt.first_user_done) == ("ab", False)
-    body.feed(b"e9\xc3")
+    feed(body, b"e9\xc3")
     assert body.prompt.first_user == "abé"
     assert body.prompt.first_user_chars == 3
     assert body.facts.text_bytes == 5
-    body.feed(b'\xa9"')
+    feed(body, b'\xa9"')
     assert body.prompt.first_user == "abéé"
     assert body.prompt.first_user_prefix(3) == "abé"
     assert not body.prompt.first_user_done
-    body.feed(b"}")
+    feed(body, b"}")
     assert body.prompt.first_user_done
 
 
 def test_a_text_whose_role_is_not_known_yet_is_not_shown():
     body = Body(Api.CHAT)
-    body.feed(b'{"messages":[{"content":"secret"')
+    feed(body, b'{"messages":[{"content":"secret"')
     assert body.prompt.first_user == ""
-    body.feed(b',"role":"user"')
+    feed(body, b',"role":"user"')
     assert body.prompt.first_user == "secret"
-    body.feed(b',"role":"assistant"}')
-    assert body.prompt.first_user == ""
-    assert body.prompt.non_user == ("secret",)
-
-
-def test_the_last_of_two_conversations_counts():
-    body = read(
-        b'{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}'
-    )
-    assert (body.prompt.last_user, body.prompt.prior_user) == ("b", ())
-    assert body.facts.messages == 1
+    feed(body, b"}")
+    assert body.prompt.last_user == "secret"
 
 
 def test_long_texts_keep_head_and_tail_and_say_so():
@@ -212,10 +208,10 @@ def test_anthropic_has_a_system_member_and_blocks():
     assert facts.messages == 3
 
 
-def test_a_system_text_survives_a_second_conversation():
+def test_a_second_conversation_does_not_count():
     data = b'{"system":"s","messages":[],"messages":[{"role":"user","content":"q"}]}'
     body = read(data, Api.ANTHROPIC)
-    assert (body.prompt.non_user, body.facts.text_bytes) == (("s",), 2)
+    assert (body.prompt.non_user, body.facts.text_bytes) == (("s",), 1)
 
 
 # -- counts
@@ -280,16 +276,73 @@ def test_metadata_is_read_within_upstreams_bounds():
 @pytest.mark.parametrize(
     ("data", "seen"),
     [
-        (b'{"model":"a\\u0062"}', ModelSeen("ab", 9)),
-        (b'{"model":null}', ModelSeen(None, 9)),
-        (b'{"model":["auto"]}', ModelSeen(None, 9)),
-        (b'{"model":"a","model":"b"}', ModelSeen("a", 9)),
+        (b'{"model":"a\\u0062"}', ModelSeen("ab", 9, 18, True)),
+        (b'{"model":" a b\\n"}', ModelSeen("a b", 9, 17, True)),
+        (b'{"model":"\\u00a0"}', ModelSeen("\u00a0", 9, 17, True)),
+        (b'{"model":" \\t"}', ModelSeen("", 9, 14, True)),
+        (b'{"model":""}', ModelSeen("", 9, 11, True)),
+        (b'{"model":null}', ModelSeen("", 9, 13, True)),
+        (b'{"model":["auto"]}', ModelSeen(None, 9, 10, True)),
+        (b'{"model":{}}', ModelSeen(None, 9, 10, True)),
+        (b'{"model":12}', ModelSeen(None, 9, 10, True)),
+        (b'{"model":true}', ModelSeen(None, 9, 10, True)),
+        (b'{"model":"a","model":"b"}', ModelSeen("a", 9, 12, True)),
+        (b'{"model":7,"model":"b"}', ModelSeen(None, 9, 10, True)),
+        (b'{"messages":[],"model":"a"}', ModelSeen("a", 23, 26, False)),
         (b'{"x":{"model":"a"}}', None),
-        (b'{"model":"' + b"x" * 9000 + b'"}', ModelSeen(None, 9)),
+        (b'{"model":"' + b"x" * 9000 + b'"}', ModelSeen(None, 9, 9 + 8193, True)),
     ],
 )
-def test_the_first_model_is_seen(data, seen):
+def test_the_first_model_is_seen_in_every_cut(data, seen):
     assert read(data).model == seen
+    body = Body(Api.CHAT)
+    for at in range(len(data)):
+        before = body.model
+        feed(body, data[at : at + 1])
+        if body.model != before:
+            assert seen is not None
+            assert body.bytes_read == seen.end
+    assert body.model == seen
+
+
+# -- repeated members
+
+
+def test_of_repeated_members_the_first_one_is_evidence():
+    body = read(
+        b'{"messages":[{"role":"user","content":"a","content":["b",{"text":"c","url":"no"}],'
+        b'"role":"system"},{"role":"user","content":null,"content":"d"}],'
+        b'"messages":[{"role":"user","content":"e"}],"messages":"f","model":"m","model":"n"}'
+    )
+    assert (body.prompt.last_user, body.prompt.prior_user) == ("a", ())
+    assert body.prompt.duplicates == ("b", "c", "d", "e", "f")
+    assert body.facts.by_role == {"user": 2}
+    assert body.notes.duplicates == ("content", "role", "messages", "model")
+
+
+@pytest.mark.parametrize("api", Api)
+def test_the_names_that_count_once_are_the_same_in_every_api(api):
+    names = ("messages", "input", "prompt", "system", "instructions")
+    for name in names:
+        body = read(f'{{"{name}":"first","x":1,"{name}":["second"]}}'.encode(), api)
+        assert body.notes.duplicates == (name,)
+        assert body.prompt.duplicates == ("second",)
+
+
+def test_a_first_conversation_that_is_none_hides_the_second():
+    body = read(b'{"messages":null,"messages":[{"role":"user","content":"x"}]}')
+    assert not body.prompt.has_messages
+    assert body.prompt.duplicates == ("x",)
+
+
+def test_what_is_kept_of_repeated_members_is_bounded():
+    deep = b"[" * 2000 + b'"deep"' + b"]" * 2000
+    many = b",".join(b'{"content":"x","content":"%05d"}' % number for number in range(9000))
+    body = read(
+        b'{"input":1,"input":' + deep + b',"messages":[' + many + b"]}", max_text_bytes=1000
+    )
+    assert sum(map(len, body.prompt.duplicates)) <= 1000
+    assert "deep" not in body.prompt.duplicates
 
 
 # -- hostile bodies

@@ -19,19 +19,20 @@ PART_BEFORE = PART.replace(b'."}', b'.\\n\\n"}')
 
 def send(data, mode, *, api=Api.CHAT, chunk=None):
     body = Body(api)
-    out = body.commit(Rewrite(system_prompt=SystemPrompt(TEXT, mode)))
+    out = body.commit(Rewrite(system_prompt=SystemPrompt(TEXT, mode))).data
     size = chunk or len(data)
     for at in range(0, len(data), size):
-        out += body.feed(data[at : at + size], end=at + size >= len(data))
+        out += body.flow(data[at : at + size], end=at + size >= len(data))
     assert (body.broken, body.held) == ("", 0)
-    return out, body.system_prompt_missed
+    return out, body.notes.system_prompt_missed
 
 
 SYSTEM = b'{"role":"system","content":%s}'
 BEFORE = b'{"content":%s,"role":"system"}'
+DEVELOPER = b'{"name":"d","role":"developer","content":%s}'
 
 
-@pytest.mark.parametrize("spelling", [SYSTEM, BEFORE])
+@pytest.mark.parametrize("spelling", [SYSTEM, BEFORE, DEVELOPER])
 @pytest.mark.parametrize(
     ("old", "replaced", "inserted"),
     [
@@ -62,7 +63,6 @@ def test_the_text_of_a_system_message_is_edited(spelling, old, replaced, inserte
     "first",
     [
         b'{"role":"user","content":"q"}',
-        b'{"role":"developer","content":"q"}',
         b'{"content":["q"],"role":"user"}',
         b'{"content":"q"}',
         b'{"role":5,"content":"q"}',
@@ -101,18 +101,19 @@ def test_escapes_do_not_hide_a_system_message():
     assert out == data.replace(b'"x"', SPELLED)
 
 
-def test_every_content_and_every_conversation_is_edited():
+def test_only_the_first_content_of_the_first_conversation_stays():
     data = b'{"messages":[{"content":"a","role":"system","content":"b"}],"messages":[]}'
-    out, _ = send(data, "replace", chunk=1)
-    assert out == data.replace(b'"a"', SPELLED).replace(b'"b"', SPELLED).replace(
-        b"[]", b"[" + MESSAGE + b"]"
-    )
+    for chunk in (1, 6, 1000):
+        out, _ = send(data, "replace", chunk=chunk)
+        assert out == b'{"messages":[{"content":' + SPELLED + b',"role":"system"}]}'
 
 
 def test_of_two_roles_the_first_one_is_taken():
     data = b'{"messages":[{"role":"user","role":"system","content":"q"}]}'
-    out, _ = send(data, "replace")
-    assert out == data.replace(b'[{"role":"user"', b"[" + MESSAGE + b',{"role":"user"')
+    for chunk in (1, 6, 1000):
+        out, missed = send(data, "replace", chunk=chunk)
+        assert out == b'{"messages":[' + MESSAGE + b',{"role":"user","content":"q"}]}'
+        assert not missed
 
 
 @pytest.mark.parametrize("data", [b"{}", b'{"messages":null}', b'{"messages":{"role":"system"}}'])
@@ -120,32 +121,56 @@ def test_where_there_is_no_conversation_nothing_is_written(data):
     assert send(data, "replace") == (data, True)
 
 
+@pytest.mark.parametrize("role", [b"system", b"user"])
 @pytest.mark.parametrize("mode", ["insert", "replace"])
 @pytest.mark.parametrize("content", [b'"%s"', b'[{"type":"text","text":"%s"}]', b'{"a":"%s"}'])
 @pytest.mark.parametrize("distance", [-200, 0, 200, 3 * LIMIT])
-def test_a_role_too_far_behind_its_content_is_not_waited_for(mode, content, distance):
-    content %= b"x" * (LIMIT + distance - 60)
-    data = b'{"messages":[' + BEFORE % content + b',{"role":"user"}]}'
+def test_a_prompt_goes_before_a_message_whose_role_is_too_far_behind(mode, role, content, distance):
+    first = (
+        b'{"content":' + content % (b"x" * (LIMIT + distance - 60)) + b',"role":"' + role + b'"}'
+    )
+    data = b'{"messages":[' + first + b',{"role":"user"}]}'
     out, missed = send(data, mode)
-    assert missed == (out == data)
-    assert missed == (distance > 0)
+    put_before = out == data.replace(b"[", b"[" + MESSAGE + b",", 1)
+    assert put_before == (distance > 0 or role == b"user")
+    # Then a system text that should have been replaced is still there.
+    assert missed == (distance > 0 and role == b"system" and mode == "replace")
     for chunk in (1009, 66_000):
         assert send(data, mode, chunk=chunk) == (out, missed)
 
 
 def test_a_message_without_a_role_is_not_waited_for_either():
     data = b'{"messages":[{"content":"' + b"x" * 3 * LIMIT + b'"}]}'
+    expected = data.replace(b"[", b"[" + MESSAGE + b",")
     for chunk in (1000, len(data)):
-        assert send(data, "insert", chunk=chunk) == (data, True)
+        assert send(data, "insert", chunk=chunk) == (expected, False)
+
+
+@pytest.mark.parametrize("mode", ["insert", "replace"])
+@pytest.mark.parametrize("first", [SYSTEM % b'"old"', BEFORE % b'"old"', b'{"role":"user"}'])
+def test_where_nobody_can_wait_for_the_role_the_prompt_is_there_all_the_same(mode, first):
+    data = b'{"messages":[' + first + b',{"role":"user"}]}'
+    for at in range(len(data)):
+        body = Body(Api.CHAT)
+        out = body.commit(Rewrite(system_prompt=SystemPrompt(TEXT, mode))).data
+        out += body.flow(data[:at]) + body.let_go()
+        assert body.held == 0
+        out += body.flow(data[at:], end=True)
+        messages = json.loads(out)["messages"]
+        texts = [message.get("content") or "" for message in messages]
+        assert sum(text.count(TEXT) for text in texts) == 1
+        assert texts[0].startswith(TEXT)
+        stayed = any("old" in text for text in texts)
+        assert body.notes.system_prompt_missed == (stayed and mode == "replace")
 
 
 def test_what_waits_for_a_role_is_bounded():
     body = Body(Api.CHAT)
     body.commit(Rewrite(system_prompt=SystemPrompt(TEXT, "insert")))
-    body.feed(b'{"messages":[{"content":"')
+    body.flow(b'{"messages":[{"content":"')
     most = 0
     for _ in range(100):
-        body.feed(b"x" * 4000)
+        body.flow(b"x" * 4000)
         most = max(most, body.held)
     assert LIMIT - 4000 < most <= LIMIT
     assert body.held == 0

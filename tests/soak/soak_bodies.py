@@ -1,4 +1,4 @@
-"""Random bodies, codings, cuts, modes and moments against the machine, until something leaves wrong.
+"""Random bodies, codings, cuts, modes and moments against the machine, until one leaves wrong.
 
 Why this file exists: the product has named values; what lies between them (a timer behind any
 message, a flipped bit, a client that leaves) is found by numbers. One seed is one case, whatever

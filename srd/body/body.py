@@ -199,6 +199,9 @@ class Body:
         is met that `read` had not come to.
         """
         self._must_be_open()
+        if self._as_it_came(rewrite, plain=plain):
+            whole = Leaving(b"".join(self._chunks), True, False, True)
+            return self._leave_by(Passing(ended=True), None, whole)
         edits = BodyEdits(rewrite, self._shape)
         if self._packed:
             leaving, out, edits = self._commit_packed(rewrite, edits, plain=plain)
@@ -239,6 +242,14 @@ class Body:
     def more(self) -> bool:
         """True while bytes that came could leave and have not."""
         return self._out is not None and self._out.more
+
+    def _as_it_came(self, rewrite: Rewrite, *, plain: bool) -> bool:
+        """True when all of it was read, and nothing in it asks for an edit: the splicer would only
+        find the same again."""
+        seen = self._reader.model
+        if not self._ended or seen is None or self._reader.duplicates or (plain and self._packed):
+            return False
+        return seen.exact and rewrite == Rewrite(model=seen.value)
 
     def _commit_identity(self, edits: BodyEdits) -> tuple[Leaving, Outflow]:
         out = Spliced(Splicer(edits))

@@ -51,6 +51,7 @@ class Root(Context):
         self._text = False
         self._met: set[bytes] = set()  # of ONCE
         self._model: str | None = None
+        self._exact = False
         self._model_open = False  # the first model's value, a string or null, has not ended
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
@@ -94,9 +95,8 @@ class Root(Context):
         return Want.SKIP
 
     def _see(self, reader: PromptReader, value: str | None, end: int) -> None:
-        before = reader.shape.turns not in self._met
         self._model_open = False
-        reader.model = ModelSeen(value, self._offset, end, before)
+        reader.model = ModelSeen(value, self._offset, end, self._exact)
 
     def _turns(self, reader: PromptReader, kind: int) -> Want:
         if kind == _ARRAY:
@@ -126,6 +126,7 @@ class Root(Context):
         else:
             value = decode_string(raw) if raw[0] == _STRING else ""
             self._model = None if value is None else value.strip(_BLANKS)
+            self._exact = raw[0] == _STRING and self._model == value
 
     def end(self, reader: PromptReader, offset: int) -> None:
         if self._model_open:

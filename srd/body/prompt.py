@@ -24,13 +24,13 @@ class ModelSeen:
     `value`: its text without blanks at both ends; "" for null; None for anything else that is not a
     string, or is one of more than 8192 bytes. `offset`: where its value starts. `end`: right behind
     the value of a string or a null, `offset` + 1 for the others (a string that is too long: where
-    that showed). `before_turns`: the conversation had not begun.
+    that showed). `exact`: it is a string of just these characters, with nothing trimmed.
     """
 
     value: str | None
     offset: int
     end: int
-    before_turns: bool
+    exact: bool
 
 
 class Message:

@@ -492,7 +492,7 @@ def test_notes_are_there_at_any_time():
 
 def test_a_body_names_its_model_its_place_and_its_kind():
     assert opened(b'{ "model": "auto"').model == ModelSeen("auto", 11, 17, True)
-    assert opened(b'{"model":{').model == ModelSeen(None, 9, 10, True)
+    assert opened(b'{"model":{').model == ModelSeen(None, 9, 10, False)
 
 
 def test_a_body_says_what_it_is():

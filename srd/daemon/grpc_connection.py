@@ -182,6 +182,8 @@ class ServerConnection(protocol.Connection):
             return  # nobody needs it any more
         owner = self if stream is None else stream
         owed, owner.owed = owner.owed, 0
+        if stream is not None and self.shortcuts and self.shortcuts.give_back(stream.number, owed):
+            return
         try:
             number = None if stream is None else stream.number
             self._connection.increment_flow_control_window(owed, number)

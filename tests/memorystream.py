@@ -48,8 +48,7 @@ class MemoryStream:
                 self._half_closed = True
             else:
                 self._inbox.append(message)
-                self._arrived(len(message) if isinstance(message, bytes) else 0)
-            self._wake()
+            self._tell(len(message) if isinstance(message, bytes) else 0)
 
     def begin(self, size: int) -> None:
         """So many bytes of a message come whose rest does not."""
@@ -58,11 +57,20 @@ class MemoryStream:
 
     def open_window(self, size: int) -> None:
         self.window += size
-        self._wake()
+        self._tell()
 
     def lose(self) -> None:
         self.gone = True
-        self._wake()
+        self._tell()
+
+    def _tell(self, size: int = 0) -> None:
+        """A fault on the way to the driver is one of its stream (ServerConnection.received)."""
+        try:
+            self._arrived(size)
+            self._wake()
+        except Exception as error:
+            self._inbox.append(error)
+            self._wake()
 
     @property
     def replies(self) -> list[Reply]:

@@ -56,7 +56,7 @@ class _Room:
     def set(self) -> None:
         """The stream may be able to send more."""
         if self._stream in self._stream.connection.blocked:
-            self._stream.on_room()
+            self._stream.may_send()
 
 
 def _nobody() -> None:
@@ -90,7 +90,14 @@ class ServerStream(protocol.Stream):
         """Called by grpclib when the peer reset the stream or the connection is gone."""
         self.terminated = True
         self.connection.blocked.pop(self, None)
-        self.on_room()  # a sender that waits for the window must see it
+        self.may_send()  # a sender that waits for the window must see it
+
+    def may_send(self) -> None:
+        """Wake who waits for room; a fault in that is this stream's and no other's."""
+        try:
+            self.on_room()
+        except Exception as error:
+            self.buffer.fail(error)
 
 
 class _H2Connection(H2Connection):
@@ -175,6 +182,8 @@ class ServerConnection(protocol.Connection):
             return  # nobody needs it any more
         owner = self if stream is None else stream
         owed, owner.owed = owner.owed, 0
+        if stream is not None and self.shortcuts and self.shortcuts.give_back(stream.number, owed):
+            return
         try:
             number = None if stream is None else stream.number
             self._connection.increment_flow_control_window(owed, number)
@@ -193,7 +202,7 @@ class ServerConnection(protocol.Connection):
     def room(self) -> None:
         """All streams may be able to send more."""
         for stream in list(self.blocked):
-            stream.on_room()
+            stream.may_send()
 
     def send_data(self, stream: ServerStream, prefix: bytes, data: bytes | memoryview) -> int:
         """Send `prefix` and `data` as far as the windows and the socket reach; how many bytes.

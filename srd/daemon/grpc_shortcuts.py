@@ -66,6 +66,7 @@ def _available() -> bool:
             connection.max_inbound_frame_size,
             connection.max_outbound_frame_size,
             stream._inbound_window_manager.current_window_size,
+            stream._inbound_window_manager.max_window_size,
             stream.outbound_flow_control_window,
             len(connection.incoming_buffer._headers_buffer),
             len(connection.streams),
@@ -211,6 +212,23 @@ class Shortcuts:
             return False
         h2_stream.outbound_flow_control_window = window
         stream.window_updated.set()
+        return True
+
+    def give_back(self, stream_id: int, size: int) -> bool:
+        """Write a WINDOW_UPDATE for a stream, or leave it to h2 (False)."""
+        h2_stream = self._h2.streams.get(stream_id)
+        if (
+            h2_stream is None
+            or h2_stream.state_machine.state is not _OPEN
+            or self._h2.state_machine.state is ConnectionState.CLOSED
+        ):
+            return False
+        window = h2_stream._inbound_window_manager
+        if window.current_window_size + size > window.max_window_size:
+            return False
+        window.current_window_size += size
+        header = _HEADER.pack(4 << 8 | _WINDOW_UPDATE, 0, stream_id)
+        self._transport.write(header + size.to_bytes(4, "big"))
         return True
 
     def send(self, stream_id: int, prefix: bytes, data: bytes | memoryview) -> int:

@@ -128,6 +128,8 @@ class StreamDriver:
         """Serve the stream to its end. Cancellation (RST) is a normal end."""
         record = self.record
         try:
+            self._service.streams[id(self)] = self
+            self._stream.listen(self._bell.ring, self._ledger.arrived)
             await self._serve()
             record.outcome = self._outcome()
         except asyncio.CancelledError:
@@ -154,8 +156,6 @@ class StreamDriver:
     async def _serve(self) -> None:
         service = self._service
         try:
-            service.streams[id(self)] = self
-            self._stream.listen(self._bell.ring, self._ledger.arrived)
             with self._guarded():
                 service.observer.opened(self.record)
             await self._converse()

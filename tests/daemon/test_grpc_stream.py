@@ -262,6 +262,46 @@ def test_a_sender_waits_for_the_socket_and_learns_of_its_loss(shortcuts: bool) -
     run(talk())
 
 
+@both_ways
+def test_a_message_is_written_as_far_as_the_window_reaches_and_the_rest_is_kept(
+    shortcuts: bool,
+) -> None:
+    async def talk() -> None:
+        line = Line(shortcuts=shortcuts, window=3)
+        wakes: list[None] = []
+        line.call.listen(lambda: wakes.append(None), lambda size: None)
+        assert not line.call.write(b"abcdef")
+        assert line.call.unsent == 8, "the prefix of five bytes is cut as well"
+        with pytest.raises(RuntimeError):
+            line.call.write(b"another")
+        for size, rest in ((4, 4), (4, 0)):
+            line.receive(frame(8, 0, 1, struct.pack("!I", size)))
+            assert wakes.pop() is None
+            assert line.call.flush() is not bool(rest)
+            assert line.call.unsent == rest
+        line.receive(frame(8, 0, 1, struct.pack("!I", 4)))
+        assert wakes == [], "nobody waits for room any more"
+        data = b"".join(payload for kind, _, payload in await line.sent() if kind == DATA)
+        assert data == b"\0\0\0\0\6abcdef"
+
+    run(talk())
+
+
+@both_ways
+def test_an_end_behind_a_cut_message_is_never_ok(shortcuts: bool) -> None:
+    async def talk() -> None:
+        line = Line(shortcuts=shortcuts, window=3)
+        await line.call.start()
+        line.call.write(b"abcdef")
+        await line.call.end()
+        frames = await line.sent()
+        decoder = hpack.Decoder()
+        trailers = [decoder.decode(block) for kind, _, block in frames if kind == HEADERS][1]
+        assert dict(trailers)["grpc-status"] == "13"
+
+    run(talk())
+
+
 def test_repr_tells_who_and_what_is_held() -> None:
     async def look() -> None:
         line = Line(peer=("10.0.0.1", 7))

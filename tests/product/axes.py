@@ -38,6 +38,8 @@ AXES: Mapping[str, Sequence[str]] = MappingProxyType(
     }
 )  # fmt: skip
 
+_USUAL = {"mode": "duplex", "encoding": "", "setting": "small", "duplicate": "none"}
+
 #: Bytes of the inflated body, lowest and highest, per size; "budget" is around the small budget.
 SIZES: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
@@ -99,9 +101,11 @@ def feasible(values: Mapping[str, str]) -> bool:
 
 
 def draw(rng: random.Random, *, sizes: Sequence[str] = ("any",)) -> Case:
-    """A case drawn uniformly from the feasible ones; the size log-uniformly from `sizes`."""
+    """A feasible case, the usual value of an axis more often than each of the odd ones; the size
+    log-uniform, from one of `sizes`."""
     while True:
         values = {name: rng.choice(choices) for name, choices in AXES.items()}
+        values |= {name: usual for name, usual in _USUAL.items() if rng.random() < 0.35}
         values["size"] = rng.choice(sizes)
         if feasible(values):
             return Case(**values, seed=rng.randrange(1 << 32))

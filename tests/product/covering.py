@@ -105,7 +105,7 @@ class _Builder:
         row = dict(start)
         rest = [axis for axis in range(len(self._names)) if axis not in row]
         self._rng.shuffle(rest)
-        if not self._allowed(row) or not self._complete(row, rest):
+        if not self._possible(row, rest) or not self._complete(row, rest):
             self._impossible.add(start)
             return None
         for i, j, k in self._open:
@@ -122,10 +122,17 @@ class _Builder:
         self._rng.shuffle(order)
         for value in sorted(order, key=lambda v: -gains[v]):
             row[axis] = value
-            if self._allowed(row) and self._complete(row, others):
+            if self._possible(row, others) and self._complete(row, others):
                 return True
         del row[axis]
         return False
+
+    def _possible(self, row: dict[int, int], rest: list[int]) -> bool:
+        """False when some axis has no value left: seen here, not behind all other choices."""
+        return self._allowed(row) and all(
+            any(self._allowed(row | {axis: value}) for value in range(len(self._values[axis])))
+            for axis in rest
+        )
 
     def _gains(self, row: dict[int, int], axis: int) -> np.ndarray:
         gains = np.zeros(len(self._values[axis]), dtype=int)

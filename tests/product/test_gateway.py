@@ -48,9 +48,11 @@ def test_duplex_takes_any_number_of_pieces_behind_the_header_reply():
 def test_duplex_punishes(replies):
     one = gateway("duplex")
     one.sends(b"abc", end=True)
+    *before, last = replies
+    for reply in before:
+        one.takes(reply)
     with pytest.raises(Punished):
-        for reply in replies:
-            one.takes(reply)
+        one.takes(last)
 
 
 def test_trailers_are_answered_once_and_not_by_an_end():

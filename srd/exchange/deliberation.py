@@ -454,7 +454,7 @@ class Deliberation:
 
     def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
         assert isinstance(sight.verdict, Final)
-        decision = self._policy.router.conclude(
+        return self._policy.router.conclude(
             sight.verdict,
             basis=basis,
             requested_model=self._requested,
@@ -462,7 +462,6 @@ class Deliberation:
             scores=sight.evidence.scores,
             seed=blake2b(sight.evidence.text.encode("utf-8", "replace"), digest_size=8).digest(),
         )
-        return decision
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""

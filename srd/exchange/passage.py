@@ -1,8 +1,8 @@
 """The way of a request's bytes out: which messages came, what leaves in answer, how it ends.
 
-Why this file exists: a request that is committed and one that is not ours flow alike, and the end of
-a body must be said once, last, and in the mode's own way. It must not know how a decision is made;
-what is edited was settled before (srd.exchange.request).
+Why this file exists: a request that is committed and one that is not ours flow alike, and the end
+of a body must be said once, last, and in the mode's own way. It must not know how a decision is
+made; what is edited was settled before (srd.exchange.request).
 """
 
 from __future__ import annotations

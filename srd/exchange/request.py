@@ -431,6 +431,8 @@ class RequestHalf(Passage):
             leaving = self._gathered(body, leaving)
         if self.arrival is not Arrival.OPEN and not body.ended and self._reply.one_message:
             leaving = replace(leaving, data=leaving.data + body.cut())
+        if self.facts.content_length == body.received and not (body.held or body.more):
+            leaving = replace(leaving, final=True)  # as announced: no byte is left to come
         headers: list[Command] = []
         if not tail:
             clear = self._router.clear_route_cache

@@ -448,7 +448,10 @@ class RequestHalf(Passage):
         if not tail:
             clear = self._router.clear_route_cache
             headers = self._reply.commit(self.facts, what, leaving, clear_route_cache=clear)
-        carried = [Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out]
+        carried: list[Command] = [
+            Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out
+        ]
+        carried += self._late_name(body, what)
         self._become(State.FLOWING)
         self.committed = Committed(decision=decision, plan=what, leaving=leaving)
         return [
@@ -459,6 +462,16 @@ class RequestHalf(Passage):
             *headers,
             *self._leave(leaving.data),
         ]
+
+    def _late_name(self, body: Body, what: Plan) -> list[Command]:
+        """A name that came too late to count was read before the commit, because scores took their
+        time: the record says the same as where it came behind it (`Passage`)."""
+        seen = body.model
+        if seen is None or not seen.value or self._expect_deliberation().name_counts(seen):
+            return []
+        if self._is_auto(seen.value) or seen.value == what.rewrite.model:
+            return []
+        return self._note(NoteKind.LATE_MODEL_NAME, seen.value[:200])
 
     def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
         """One answer must carry all of it."""

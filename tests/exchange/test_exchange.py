@@ -34,7 +34,16 @@ from srd.exchange.commands import NoteKind
 from srd.exchange.errors import ExchangeBug, GatewayProtocolError
 from srd.exchange.events import BodyMode, Timer
 
-POLICY = policy_of(CONFIG.replace("budget_bytes", "memo: {enabled: false}, budget_bytes"))
+FORGETFUL = CONFIG.replace("budget_bytes", "memo: {enabled: false}, budget_bytes")
+POLICY = policy_of(FORGETFUL)
+LATE = {  # by late_model_bytes; None is the default, budget_bytes
+    late: policy_of(
+        FORGETFUL.replace("memo:", f"late_model_bytes: {late}, memo:")
+        if late is not None
+        else FORGETFUL
+    )
+    for late in (None, 0, 700, 6000, 20_000)
+}
 WORDS = ["the derivative ", "a contract ", "think ", "nothing ", "数学 ", '\\"quoted\\" ', "é "]
 SIZES = [0, 1, 30, 383, 384, 385, 1900, 2100, 3072, 5000, 19_900, 21_000]
 
@@ -94,8 +103,9 @@ def run(
     announce: bool = False,
     mode: BodyMode = BodyMode.FULL_DUPLEX_STREAMED,
     coding: str = "",
+    late: int | None = None,
 ) -> Outcome:
-    play = Playbook(POLICY, dialect, mode=mode)  # type: ignore[arg-type]
+    play = Playbook(LATE[late], dialect, mode=mode)  # type: ignore[arg-type]
     sent = gzip.compress(raw, mtime=0) if coding else raw
     extra = {"content-length": str(len(sent))} if announce else {}
     play >> headers(extra=extra | ({"content-encoding": coding} if coding else {}))
@@ -132,11 +142,15 @@ def run(
     st.lists(st.floats(0, 1), max_size=8),
     st.booleans(),
     st.sampled_from(DIALECTS),
+    st.sampled_from(list(LATE)),
 )
-def test_any_cut_gives_the_same_decision_and_the_same_bytes(seed, fractions, announce, dialect):
+def test_any_cut_gives_the_same_decision_and_the_same_bytes(
+    seed, fractions, announce, dialect, late
+):
     raw = chat_body(seed)
-    whole = run(raw, [], dialect, announce=announce)
-    cut = run(raw, [int(f * len(raw)) for f in fractions], dialect, announce=announce)
+    whole = run(raw, [], dialect, announce=announce, late=late)
+    cuts = [int(f * len(raw)) for f in fractions]
+    cut = run(raw, cuts, dialect, announce=announce, late=late)
     assert cut == whole
     if not whole.refused:
         before, after = json.loads(raw), json.loads(whole.out)
@@ -153,21 +167,22 @@ def test_any_cut_gives_the_same_decision_and_the_same_bytes(seed, fractions, ann
     st.sampled_from(DIALECTS),
     st.sampled_from([BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.BUFFERED_PARTIAL]),
     st.sampled_from(["", "gzip"]),
+    st.sampled_from(list(LATE)),
 )
 def test_any_mode_and_coding_gives_the_same_decision_and_the_same_document(
-    seed, fractions, announce, dialect, mode, coding
+    seed, fractions, announce, dialect, mode, coding, late
 ):
     """A length that announces a large body may be judged earlier, and only then, but not otherwise:
     a packed one says nothing of the size, so it is announced to neither."""
     raw = chat_body(seed)
     announce = announce and not coding
-    plain = run(raw, [], dialect, announce=announce)
+    plain = run(raw, [], dialect, announce=announce, late=late)
     size = len(gzip.compress(raw, mtime=0) if coding else raw)
     cuts = [int(f * size) for f in fractions]
-    other = run(raw, cuts, dialect, announce=announce, mode=mode, coding=coding)
+    other = run(raw, cuts, dialect, announce=announce, mode=mode, coding=coding, late=late)
     assert other == plain
     if coding:
-        duplex = run(raw, cuts, dialect, announce=announce, coding=coding)
+        duplex = run(raw, cuts, dialect, announce=announce, coding=coding, late=late)
         assert duplex == plain
 
 

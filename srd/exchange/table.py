@@ -71,7 +71,6 @@ def _request() -> dict[Key, Row]:
         (_T, ScoresArrived): _to(half.on_scores, _F, _D),
         (_T, ScoresFailed): _to(half.on_scores, _F, _D),
         (_T, TimerFired): _to(half.on_timer, _F, _D),
-        (_F, HeadersArrived): IGNORED,
         (_F, BodyArrived): _to(half.on_flowing_body, _D),
         (_F, TrailersArrived): _to(half.on_flowing_trailers, _D),
         (_F, TimerFired): _to(half.on_flowing_timer),

@@ -325,6 +325,19 @@ def test_a_packed_body_leaves_plain_in_streamed_whatever_is_decided(play, coding
     p.done()
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_packed_body_leaves_plain_where_nothing_was_announced(play, path, cut):
+    """It could be STREAMED, so the header reply takes the coding off before the first message."""
+    raw = MATH.replace(b"auto", b"law-expert")
+    packed = gzip.compress(raw)
+    p = play(mode=None)
+    p >> headers(path, extra={"content-encoding": "gzip"})
+    p << untouched_headers(removed=("content-encoding",))
+    assert answered(p, [packed[:30], packed[30:]] if cut else [packed]) == raw
+    p.done()
+
+
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses/compact"])
 def test_a_packed_body_that_is_only_read_for_its_name_leaves_plain_in_streamed_too(play, path):
     raw = b'{"model":"e5","input":"x"}'

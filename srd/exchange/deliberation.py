@@ -216,7 +216,9 @@ class Deliberation:
                 return self._look_complete()
             return self._look_forced(self._forced)
         if self.early:
-            outcome = self._look_early(now)
+            # Stages that are through are not judged again: the whole body's scores would seem stale
+            # to them, as theirs to it, and each would ask anew for ever.
+            outcome = None if self.needs_whole else self._look_early(now)
             if outcome is not None or not self._body.ended or self.ask is not None:
                 return outcome
         if not self._closed:
@@ -361,14 +363,13 @@ class Deliberation:
         if not texts or not self._policy.blocks:
             return None
         text = " ".join(texts)
-        sight = self._see(text, settled=True, whole=True, scores=self._duplicates)
+        sight = self._see(text, settled=True, whole=True, apart=True)
         if isinstance(sight.verdict, Pending):
-            if self._duplicates is None and self._wants_scores(
-                sight, text, self._policy.windows[-1]
-            ):
+            window = self._policy.windows[-1]
+            if self._duplicates is None and self._wants_scores(sight, text, window, apart=True):
                 self._asks_duplicates = True
                 return None
-            sight = self._see(text, whole=True, forced=True, scores=self._duplicates)
+            sight = self._see(text, whole=True, forced=True, apart=True)
         decision = self._conclude(sight, Basis.COMPLETE)
         return decision if self._policy.answers(decision) else None
 
@@ -396,15 +397,16 @@ class Deliberation:
         settled: bool = False,
         whole: bool = False,
         forced: bool = False,
-        scores: Scores | None = None,
+        apart: bool = False,
     ) -> _Sight:
+        """`apart`: the text is that of duplicates, which have scores of their own."""
         body = self._body
         evidence = Evidence(
             text=text,
             settled=settled or whole or forced,
             whole=whole,
             forced=forced,
-            scores=self._scores if scores is None else scores,
+            scores=self._duplicates if apart else self._scores,
             history_scores=self._history,
             prior_user=body.prompt.prior_user if whole else (),
             non_user=body.prompt.non_user,
@@ -417,7 +419,7 @@ class Deliberation:
         verdict = self._policy.router.engine.judge(readings, forced=forced)
         return _Sight(evidence, readings, verdict)
 
-    def _wants_scores(self, sight: _Sight, text: str, window: int) -> bool:
+    def _wants_scores(self, sight: _Sight, text: str, window: int, *, apart: bool = False) -> bool:
         """True when a forward could settle a leaf that blocks; sets `ask`."""
         assert isinstance(sight.verdict, Pending)
         reach = "full" if sight.evidence.whole else "window"
@@ -427,12 +429,11 @@ class Deliberation:
             if (signal := self._policy.by_key.get(key))
             and (reach == "full" or signal.scope == reach)
         )
-        heads = self._policy.heads_of(keys)
-        if self._scores is not None and self._scored is not None:
-            heads -= self._scored[1]
+        known = self._scored if self._scores is not None and not apart else None
+        already = known[1] if known is not None else frozenset()
+        heads = self._policy.heads_of(keys) - already
         if not heads:
             return False
-        already = self._scored[1] if self._scores is not None and self._scored else frozenset()
         self.ask = Ask(text=text, heads=heads | already, window=window)
         return True
 

@@ -223,6 +223,25 @@ class Buffered(Reply):
         return _with(wanted, set=(("content-length", b"%d" % len(out)),))
 
 
+class BufferedAfterAll(Buffered):
+    """BUFFERED that could have been STREAMED when its headers were answered: what they took off a
+    packed body holds for one that is only passed, too."""
+
+    always_plain = True
+
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        self._edited = self._edited or (bool(out) and not same)
+        return super().release(out, end=end, trailers=trailers, held=held, same=same)
+
+
 class BufferedPartial(Buffered):
     """As BUFFERED, but the message may be a prefix, and the rest passes the gateway by itself."""
 
@@ -296,7 +315,7 @@ class Unannounced(Streamed):
     apart by its end_of_stream."""
 
     def settle_mode(self, end: bool) -> Reply:
-        reply: Reply = Buffered() if end else Streamed()
+        reply: Reply = BufferedAfterAll() if end else Streamed()
         if not self._headers_due:
             reply.no_headers()
         return reply

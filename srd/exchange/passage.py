@@ -158,7 +158,7 @@ class Passage:
         return commands
 
     def _is_auto(self, name: str) -> bool:
-        return not name or self._policy.router.is_auto(name)
+        return not name.strip() or self._policy.router.is_auto(name.strip())
 
     def _note(self, kind: NoteKind, detail: str = "") -> list[Command]:
         """Once for each kind."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from srd.body.body import Api, Body, Leaving
+from srd.body.body import Api, Body, Leaving, Unsendable
 from srd.body.inflate import Caps, InflateError, InflateLimit
 from srd.body.rewrite import NO_REWRITE
 from srd.body.scanner import BodyError
@@ -51,6 +51,8 @@ from srd.exchange.states import Arrival, State
 from srd.plugins.errors import Immediate, refusal
 from srd.plugins.plan import Plan, plan
 
+_UNSETTLED = (State.HOLDING, State.ANSWERING, State.TAIL)
+
 
 class RequestHalf(Passage):
     """One request from its headers to its end."""
@@ -61,6 +63,7 @@ class RequestHalf(Passage):
         self._asked = 0  # the number of the ask that is out; negative or 0: none is
         self._budget_runs = False
         self._gate = Gate.PASS
+        self._promised: Outcome | None = None  # the answer that waits for `stream`
         self.debug = False  # the client may be told what matched
         self.refused = False
 
@@ -196,7 +199,7 @@ class RequestHalf(Passage):
         if ahead.closed:  # it was whole, and trailers follow
             return self._read_on(now)
         if ahead.model is None:
-            return self._unroutable()
+            return self._unroutable() if self._gate is Gate.ROUTE else self._pass_by("")
         commands = self._read_on(now)
         if self.state is State.HOLDING:
             self._expect_deliberation().force(Basis.BUDGET)
@@ -291,7 +294,7 @@ class RequestHalf(Passage):
         """The answer is ours, and the body has not said how it wants it: not as a stream."""
         if event.timer not in (Timer.DEADLINE, Timer.IDLE, Timer.MESSAGE):
             return []
-        return self._guarded_settle(self._expect_deliberation(), now, waited=True)
+        return self._guarded_settle(self._promised, now, waited=True)
 
     def on_pressure(self, event: Pressure, now: float) -> list[Command]:
         """The process holds too much: decide with what is known."""
@@ -306,14 +309,16 @@ class RequestHalf(Passage):
         """Look at the evidence; act on the outcome, or ask what must be asked."""
         deliberation = self._expect_deliberation()
         try:
-            outcome = deliberation.look(now) if self._gate is Gate.ROUTE else self._named_only()
+            outcome = self._promised or (
+                deliberation.look(now) if self._gate is Gate.ROUTE else self._named_only()
+            )
         except Exception as fault:
             return self._fall_back(fault, now)
         if outcome is not None:
-            return self._guarded_settle(deliberation, now, outcome=outcome)
+            return self._guarded_settle(outcome, now)
         if self._gate is Gate.NAMED:
             body = self._expect_body()
-            known = body.model is not None or body.ended or body.closed
+            known = body.model is not None or body.ended or body.closed or deliberation.forced
             passes = known or body.bytes_read >= self._policy.early.name_bytes
             return self._pass_by("") if passes else []
         if deliberation.ask is not None and self._asked <= 0:
@@ -339,9 +344,12 @@ class RequestHalf(Passage):
     def _unreadable(self, bad: Exception, now: float) -> list[Command]:
         """The client's body is broken: refused while nothing has left, passed on otherwise."""
         if self.state is State.ANSWERING:
-            return self._guarded_settle(self._expect_deliberation(), now, waited=True)
+            return self._guarded_settle(self._promised, now, waited=True)
         if self.facts.api is None or self._gate is Gate.NAMED:
             return self._pass_by("unreadable")
+        return self._refuse_damage(bad)
+
+    def _refuse_damage(self, bad: Exception) -> list[Command]:
         if isinstance(bad, InflateLimit):
             return self._refuse(refusal(413, str(bad)))
         if isinstance(bad, BodyError):
@@ -352,24 +360,23 @@ class RequestHalf(Passage):
     # -- the commit -------------------------------------------------------------------------------
 
     def _guarded_settle(
-        self,
-        deliberation: Deliberation,
-        now: float,
-        *,
-        outcome: Outcome | None = None,
-        waited: bool = False,
+        self, outcome: Outcome | None, now: float, *, waited: bool = False
     ) -> list[Command]:
         """Settle an outcome; a fault on the way is a fallback, never swallowed."""
         try:
-            found = outcome if outcome is not None else deliberation.look(now)
-            if found is None:
-                raise ExchangeBug("an answer was promised and is not there any more")
-            return self._settle(found, now, waited=waited)
+            if outcome is None:
+                raise ExchangeBug(f"nothing was promised in {self.state}")
+            return self._settle(outcome, now, waited=waited)
         except Exception as fault:
+            damage = _damage(fault)  # what was read so far was well, and the commit read on
+            if damage is not None and self.state is State.HOLDING:
+                return self._refuse_damage(damage)
             return self._fall_back(fault, now)
 
     def _fall_back(self, fault: Exception, now: float) -> list[Command]:
         """The default model, or a refusal where not even that can be carried out."""
+        if self.state not in _UNSETTLED:
+            raise fault
         noted: list[Command] = [Noted(NoteKind.FAULT, type(fault).__name__, fault)]
         try:
             fallback = self._expect_deliberation().fallback("internal")
@@ -390,7 +397,7 @@ class RequestHalf(Passage):
         if self._policy.answers(outcome) and self.state is not State.TAIL:
             known = "stream" in body.params or body.ended or body.closed or waited
             if not known:
-                return self._await_stream(body)
+                return self._await_stream(body, outcome)
         what = plan(
             outcome,
             self._policy.document,
@@ -400,13 +407,17 @@ class RequestHalf(Passage):
             stream=stream if isinstance(stream, bool) else None,
         )
         if what.immediate is not None:
+            if self.state is State.TAIL:
+                raise ExchangeBug("there is no model, and the headers are out")
             return self._answer(outcome, what)
         return self._commit(what.stamped(outcome), what)
 
-    def _await_stream(self, body: Body) -> list[Command]:
-        """Nothing will be forwarded, so nothing is held: the body is read for one member more."""
+    def _await_stream(self, body: Body, outcome: Outcome) -> list[Command]:
+        """Nothing will be forwarded, so nothing is held: the body is read for one member more, and
+        whatever else comes changes nothing."""
         if self.state is not State.ANSWERING:
             self._become(State.ANSWERING)
+            self._promised = outcome
             body.discard()
         return []
 
@@ -437,7 +448,10 @@ class RequestHalf(Passage):
         if not tail:
             clear = self._router.clear_route_cache
             headers = self._reply.commit(self.facts, what, leaving, clear_route_cache=clear)
-        carried = [Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out]
+        carried: list[Command] = [
+            Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out
+        ]
+        carried += self._late_name(body, what)
         self._become(State.FLOWING)
         self.committed = Committed(decision=decision, plan=what, leaving=leaving)
         return [
@@ -448,6 +462,16 @@ class RequestHalf(Passage):
             *headers,
             *self._leave(leaving.data),
         ]
+
+    def _late_name(self, body: Body, what: Plan) -> list[Command]:
+        """A name that came too late to count was read before the commit, because scores took their
+        time: the record says the same as where it came behind it (`Passage`)."""
+        seen = body.model
+        if seen is None or not seen.value or self._expect_deliberation().name_counts(seen):
+            return []
+        if self._is_auto(seen.value) or seen.value == what.rewrite.model:
+            return []
+        return self._note(NoteKind.LATE_MODEL_NAME, seen.value[:200])
 
     def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
         """One answer must carry all of it."""
@@ -472,7 +496,10 @@ class RequestHalf(Passage):
         body = self._expect_body()
         noted = self._note(NoteKind.UNREAD, why) if why else []
         if self._reply.always_plain and self.facts.coding and body.received:
-            out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
+            try:
+                out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
+            except (InflateError, InflateLimit, Unsendable) as bad:
+                return self._refuse_damage(_damage(bad) or bad)
         else:
             out = body.passthrough()
         self._become(State.FLOWING)
@@ -500,3 +527,9 @@ class RequestHalf(Passage):
         if self._deliberation is None:
             raise ExchangeBug(f"nothing to deliberate in {self.state}")
         return self._deliberation
+
+
+def _damage(fault: Exception) -> Exception | None:
+    """What is wrong with the client's body, where that is what a fault comes from."""
+    cause = fault.__cause__ if isinstance(fault, Unsendable) else fault
+    return cause if isinstance(cause, InflateError | InflateLimit) else None

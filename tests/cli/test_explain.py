@@ -44,8 +44,16 @@ def test_a_refusal_is_explained_by_its_answer():
 
 
 def test_what_is_not_ours_is_said_to_pass():
-    done = run("--path", "/v1/embeddings")
+    done = run("--path", "/v1/batches")
     assert "passed through" in done.stdout
+
+
+def test_a_path_that_nobody_routes_takes_no_auto_name():
+    done = run("--path", "/v1/embeddings")
+    assert done.exit_code == 1
+    assert "is not routed on /v1/embeddings" in done.stdout
+    named = run("--path", "/v1/embeddings", body=BODY | {"model": "e5"})
+    assert "passed through" in named.stdout
 
 
 def test_a_header_wants_a_colon():

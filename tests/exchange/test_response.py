@@ -1,10 +1,11 @@
-"""The response half alone: its table, its answers in each mode, and what it observes."""
+"""The response half under its rows of the table: its answers in each mode, what it observes."""
 
 from __future__ import annotations
 
 import gzip
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 from playbook import headers as request
@@ -21,9 +22,11 @@ from srd.exchange.commands import (
     ReplyTrailers,
 )
 from srd.exchange.errors import GatewayProtocolError
-from srd.exchange.events import BodyArrived, BodyMode, HeadersArrived, PeerEnded, TrailersArrived
+from srd.exchange.events import BodyArrived, BodyMode, HeadersArrived, TrailersArrived
 from srd.exchange.facts import read_headers
-from srd.exchange.response import LEGAL, MUTATIONS, ResponseHalf, ResponseState, Rule
+from srd.exchange.response import MUTATIONS, ResponseHalf
+from srd.exchange.states import State
+from srd.exchange.table import row_of
 
 DECISION = Decision(model="m", requested_model="auto", basis=Basis.COMPLETE, name="d")
 OURS = read_headers(request().headers)
@@ -51,61 +54,47 @@ def answers(commands):
     return [command for command in commands if not isinstance(command, Observed | Noted)]
 
 
-SENDS = {
-    HeadersArrived: lambda h: h.headers(fields(), False, OURS, DECISION),
-    BodyArrived: lambda h: h.body(b"x", False),
-    TrailersArrived: lambda h: h.trailers(),
-    PeerEnded: lambda h: h.close(),
-}
+def send(subject, event):
+    """As the exchange does: the table says whether it is legal, what handles it, and where to."""
+    before = subject.state
+    subject.row = row = row_of("response", before, event)
+    commands = [] if row.handle is None else row.handle(subject, event, 0.0)
+    assert subject.state is before or subject.state in row.to
+    return commands
 
 
-def in_state(state):
-    found = half()
-    if state is not ResponseState.WAITING:
-        found.headers(fields(), state is ResponseState.DONE, OURS, DECISION)
-    if state is ResponseState.CLOSED:
-        found.close()
-    assert found.state is state
-    return found
+def heads(subject, headers, end=False, facts=OURS, decision=DECISION, *, debug=False):
+    subject.told(facts, decision, debug=debug)
+    return send(subject, HeadersArrived("response", headers, end))
 
 
-@pytest.mark.parametrize("kind", SENDS)
-@pytest.mark.parametrize("state", ResponseState)
-def test_the_table_is_what_happens(state, kind):
-    subject, rule = in_state(state), LEGAL.get((state, kind))
-    if rule is None:
-        with pytest.raises(GatewayProtocolError):
-            SENDS[kind](subject)
-        return
-    commands = SENDS[kind](subject)
-    if rule is Rule.IGNORE:
-        assert commands == []
-        assert subject.state is state
-    elif kind is PeerEnded:
-        assert subject.state is ResponseState.CLOSED
-    else:
-        assert answers(commands)
+def piece(subject, data, end=False):
+    return send(subject, BodyArrived("response", data, end))
+
+
+def trailers(subject):
+    return send(subject, TrailersArrived("response"))
 
 
 def test_headers_come_once():
     subject = half()
-    subject.headers(fields(), False, OURS, None)
+    heads(subject, fields(), decision=None)
     with pytest.raises(GatewayProtocolError):
-        subject.headers(fields(), False, OURS, None)
+        heads(subject, fields(), decision=None)
     ended = half()
-    ended.headers(fields(), True, OURS, None)
+    heads(ended, fields(), True, decision=None)
     with pytest.raises(GatewayProtocolError):
-        ended.headers(fields(), True, OURS, None)
+        heads(ended, fields(), True, decision=None)
 
 
 @pytest.mark.parametrize("status", [100, 102, 103])
 def test_an_informational_answer_is_answered_and_is_not_the_response(status):
     subject = half()
     for _ in range(2):
-        (reply,) = subject.headers(fields(status, x_vsr_spoof="1"), False, OURS, DECISION)
+        (reply,) = heads(subject, fields(status, x_vsr_spoof="1"))
         assert reply == ReplyHeaders("response", remove_headers=("x-vsr-spoof",))
-        assert subject.state is ResponseState.WAITING
-    (reply,) = subject.headers(fields(200), False, OURS, DECISION)
+        assert subject.state is State.WAITING
+    (reply,) = heads(subject, fields(200))
     assert dict(reply.set_headers)["x-vsr-selected-model"] == b"m"
     assert observed(subject.close()).status == 200
 
@@ -114,22 +103,22 @@ def test_an_informational_answer_is_answered_and_is_not_the_response(status):
 def test_a_body_is_answered_in_the_style_of_its_mode(mode):
     subject = half(mode)
     duplex = mode is BodyMode.FULL_DUPLEX_STREAMED
-    subject.headers(fields(), False, OURS, DECISION)
+    heads(subject, fields())
     for data, end in ((b"", False), (b"ab", False), (b"", False), (b"c", True)):
-        commands = answers(subject.body(data, end))
+        commands = answers(piece(subject, data, end))
         if duplex:
             sent = [ReplyChunk("response", data, end)] if data or end else []
             assert commands == sent
         else:
             assert commands == [ReplyBody("response")]
-    assert subject.state is ResponseState.DONE
+    assert subject.state is State.DONE
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_empty_body_ends_the_response(mode):
     subject = half(mode)
-    subject.headers(fields(), False, OURS, DECISION)
-    commands = subject.body(b"", True)
+    heads(subject, fields())
+    commands = piece(subject, b"", True)
     assert len(answers(commands)) == 1
     assert observed(commands).usage == "none"
 
@@ -138,14 +127,14 @@ def test_an_empty_body_ends_the_response(mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_trailers_end_a_body_that_did_not(mode, bodies):
     subject = half(mode)
-    subject.headers(fields(), False, OURS, DECISION)
+    heads(subject, fields())
     for data in bodies:
-        for command in answers(subject.body(data, False)):
+        for command in answers(piece(subject, data, False)):
             assert not getattr(command, "end", False)
-    commands = subject.trailers()
+    commands = trailers(subject)
     assert commands[0] == ReplyTrailers("response")
     assert observed(commands).ended
-    assert subject.body(b"more", True) == subject.trailers() == []
+    assert piece(subject, b"more", True) == trailers(subject) == []
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("POST", 204), ("GET", 304)])
@@ -155,7 +144,7 @@ def test_no_body_comes_with_and_without_saying_so(mode, method, status):
     for end in (True, False):
         subject = half(mode)
         extra = {"content_length": "700", "content_encoding": "gzip"}
-        commands = subject.headers(fields(status, **extra), end, facts, DECISION)
+        commands = heads(subject, fields(status, **extra), end, facts, DECISION)
         assert isinstance(commands[0], ReplyHeaders)
         assert len(answers(commands)) == 1
         found = observed([*commands, *subject.close()])
@@ -165,30 +154,30 @@ def test_no_body_comes_with_and_without_saying_so(mode, method, status):
 @pytest.mark.parametrize("mode", MODES)
 def test_the_header_phase_may_be_skipped(mode):
     subject = half(mode)
-    assert len(subject.body(b"x", False)) == 1
-    assert subject.body(b"", True)
+    assert len(piece(subject, b"x", False)) == 1
+    assert piece(subject, b"", True)
     assert subject.close() == []
-    assert half(mode).trailers() == [ReplyTrailers("response")]
+    assert trailers(half(mode)) == [ReplyTrailers("response")]
     assert half(mode).close() == []
     late = half(mode)
-    late.body(b"x", False)
+    piece(late, b"x", False)
     with pytest.raises(GatewayProtocolError):
-        late.headers(fields(), False, OURS, DECISION)
+        heads(late, fields())
 
 
 def test_a_second_end_is_ignored():
     subject = half()
-    subject.headers(fields(), False, OURS, DECISION)
-    assert len(subject.body(b"x", True)) == 2
-    assert subject.body(b"x", True) == []
+    heads(subject, fields())
+    assert len(piece(subject, b"x", True)) == 2
+    assert piece(subject, b"x", True) == []
     assert subject.close() == []
 
 
 def test_large_pieces_leave_in_order_and_in_small_pieces():
     subject = half()
-    subject.headers(fields(), False, OURS, None)
+    heads(subject, fields(), decision=None)
     data = bytes(range(256)) * 1000
-    sent = answers(subject.body(data, True))
+    sent = answers(piece(subject, data, True))
     assert b"".join(bytes(command.data) for command in sent) == data
     assert [command.end for command in sent] == [False] * (len(sent) - 1) + [True]
 
@@ -199,7 +188,7 @@ def test_large_pieces_leave_in_order_and_in_small_pieces():
 @pytest.mark.parametrize("status", [200, 302, 404, 503])
 def test_what_a_backend_claims_is_overwritten_or_removed(status):
     spoofed = {"x_vsr_selected_model": "evil", "x_vsr_made_up": "1", "x_vsr_cache_hit": "true"}
-    (reply,) = half().headers(fields(status, **spoofed), False, OURS, DECISION)
+    (reply,) = heads(half(), fields(status, **spoofed))
     said = dict(reply.set_headers)
     for name in ("x-vsr-selected-model", "x-vsr-made-up", "x-vsr-cache-hit"):
         assert (name in said) != (name in reply.remove_headers), name
@@ -209,30 +198,29 @@ def test_what_a_backend_claims_is_overwritten_or_removed(status):
 
 def test_what_a_backend_claims_is_removed_without_a_decision_too():
     spoofed = fields(200, x_vsr_selected_model="evil")
-    (reply,) = half().headers(spoofed, False, OURS, None)
+    (reply,) = heads(half(), spoofed, decision=None)
     assert reply == ReplyHeaders("response", remove_headers=("x-vsr-selected-model",))
-    (reply,) = half().headers(spoofed, False, ELSEWHERE, None)
+    (reply,) = heads(half(), spoofed, False, ELSEWHERE, None)
     assert reply == ReplyHeaders("response")
 
 
 @pytest.mark.parametrize("decision", [None, DECISION])
 def test_a_hundred_mutations_are_enough_for_envoy(decision):
     names = {f"x_vsr_{i:03}": "1" for i in range(150)} | {"x_vsr_selected_recipe": "evil"}
-    (reply,) = half().headers(fields(200, **names), False, OURS, decision)
+    (reply,) = heads(half(), fields(200, **names), decision=decision)
     assert len(reply.set_headers) + len(reply.remove_headers) == MUTATIONS
     assert bool(reply.set_headers) == (decision is not None)
     assert reply.remove_headers[0] == "x-vsr-selected-recipe"
-    (reply,) = half().headers(fields(200, **names), False, AGENTGATEWAY, decision)
+    (reply,) = heads(half(), fields(200, **names), False, AGENTGATEWAY, decision)
     assert len(reply.remove_headers) == 151
 
 
-def test_more_debug_headers_are_for_those_who_asked():
-    for asked in (False, True):
-        extra = {"x-vsr-debug": "true"} if asked else None
-        facts = read_headers(request(extra=extra).headers)
-        debug = [("x-vsr-not-carried-out", "reasoning")]
-        (reply,) = half().headers(fields(), False, facts, DECISION, debug=debug)
-        assert ("x-vsr-not-carried-out" in dict(reply.set_headers)) is asked
+def test_more_debug_headers_are_for_those_who_may_see_them():
+    missed = replace(DECISION, not_carried_out=("reasoning: no place",))
+    for told in (False, True):
+        (reply,) = heads(half(), fields(), decision=missed, debug=told)
+        said = dict(reply.set_headers).get("x-vsr-not-carried-out")
+        assert said == (b"reasoning: no place" if told else None)
 
 
 # -- usage -----------------------------------------------------------------------------------------
@@ -240,11 +228,11 @@ def test_more_debug_headers_are_for_those_who_asked():
 
 def answer(data, *, kind="application/json", status=200, cut=None, end=True, **more):
     subject = half()
-    commands = subject.headers(fields(status, kind, **more), False, OURS, DECISION)
+    commands = heads(subject, fields(status, kind, **more))
     size = cut or max(1, len(data))
     for start in range(0, len(data), size):
-        commands += subject.body(data[start : start + size], False)
-    return [*commands, *(subject.body(b"", True) if end else []), *subject.close()]
+        commands += piece(subject, data[start : start + size], False)
+    return [*commands, *(piece(subject, b"", True) if end else []), *subject.close()]
 
 
 def test_a_packed_answer_is_observed_and_passes_packed():
@@ -259,8 +247,8 @@ def test_a_packed_answer_is_observed_and_passes_packed():
 def test_two_encoding_headers_are_one_list():
     subject = half()
     listed = (*fields(content_encoding="gzip"), ("content-encoding", b"identity"))
-    subject.headers(listed, False, OURS, DECISION)
-    assert observed(subject.body(gzip.compress(USAGE), True)).prompt_tokens == 7
+    heads(subject, listed)
+    assert observed(piece(subject, gzip.compress(USAGE), True)).prompt_tokens == 7
 
 
 def test_events_that_are_announced_as_something_else_count_as_streamed():
@@ -312,15 +300,15 @@ def test_a_fault_while_observing_is_noted_once_and_touches_nothing(monkeypatch, 
 
 def test_nothing_is_observed_of_what_we_did_not_decide():
     subject = half()
-    subject.headers(fields(), False, OURS, None)
-    found = observed(subject.body(USAGE, True))
+    heads(subject, fields(), decision=None)
+    found = observed(piece(subject, USAGE, True))
     assert (found.status, found.usage) == (200, "none")
 
 
 @pytest.mark.parametrize("status", ["", "abc", "20", "2000", "²00"])
 def test_a_status_that_is_none_raises_nothing(status):
     subject = half()
-    (reply,) = subject.headers(((":status", status.encode()),), False, OURS, DECISION)
+    (reply,) = heads(subject, ((":status", status.encode()),))
     assert "x-vsr-selected-model" not in dict(reply.set_headers)
-    assert answers(subject.body(b"", True))
+    assert answers(piece(subject, b"", True))
     assert repr(subject) == "<ResponseHalf done mode=FULL_DUPLEX_STREAMED status=->"

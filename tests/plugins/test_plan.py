@@ -34,9 +34,10 @@ def sent(planned):
 
     def run(name, api, asked):
         body = Body(api)
-        body.feed(json.dumps(asked).encode(), end=True)
+        body.receive(json.dumps(asked).encode(), end=True)
+        body.read()
         made = planned(name, api=api, params=body.params)
-        return json.loads(body.commit(made.rewrite)), made
+        return json.loads(body.commit(made.rewrite).data), made
 
     return run
 
@@ -188,8 +189,8 @@ def test_an_inserted_system_prompt_comes_before_the_clients(
     only = [entry for entry in TABLE if entry.name == "system_prompt"]
     made = plan(decide("polite"), document, params={}, api=api, table=only)
     body = Body(api)
-    body.feed(json.dumps(asked).encode(), end=True)
-    assert json.loads(body.commit(made.rewrite))[place] == leaves
+    body.receive(json.dumps(asked).encode(), end=True)
+    assert json.loads(body.commit(made.rewrite).data)[place] == leaves
 
 
 def test_a_decision_that_does_not_think_says_so_on_every_api(sent):

@@ -30,8 +30,17 @@ def test_a_success_says_where_it_went_and_why(decide):
     }
 
 
-@pytest.mark.parametrize("status", [0, 199, 302, 404, 500])
-def test_anything_but_a_success_says_only_that_upstream_answered(decide, status):
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 599])
+def test_a_failure_says_which_model_failed_and_no_more(decide, status):
+    assert dict(response_headers(decide("math"), status=status)) == {
+        "x-vsr-schema-version": b"2",
+        "x-vsr-response-path": b"upstream",
+        "x-vsr-selected-model": b"math-expert",
+    }
+
+
+@pytest.mark.parametrize("status", [0, 199, 302, 304])
+def test_anything_else_says_only_that_upstream_answered(decide, status):
     assert dict(response_headers(decide("math"), status=status)) == {
         "x-vsr-schema-version": b"2",
         "x-vsr-response-path": b"upstream",
@@ -58,7 +67,7 @@ def test_a_decision_that_does_not_think_says_off(decide):
 
 
 def test_debug_lists_what_matched_by_type(decide):
-    decision = decide("math", signals=SIGNALS, system_prompt_injected=True)
+    decision = decide("math", signals=SIGNALS, plugins=("system_prompt",))
     quiet = dict(response_headers(decision, status=200))
     loud = dict(response_headers(decision, status=200, debug=True))
     assert {key: value for key, value in loud.items() if key not in quiet} == {

@@ -16,6 +16,7 @@ from playbook import (
     response_headers,
     response_reply,
     scores,
+    trailer_reply,
     trailers,
     untouched_headers,
     whole,
@@ -79,12 +80,22 @@ def test_006_a_body_of_one_byte_messages_comes_out_whole(play):
     p.done(ROUTED)
 
 
-def test_007_an_announced_body_that_is_empty_is_refused_as_no_json(play):
-    """Ours and empty: `messages` is missing, and nothing has reached the upstream."""
-    p = play()
-    p >> headers() << nothing
-    p >> body(b"", end=True)
-    assert p.take()[0].status == 400
+@pytest.mark.parametrize("ending", ["end", "trailers"])
+@pytest.mark.parametrize("mode", [mode for mode in BodyMode if mode is not BodyMode.NONE])
+def test_007_an_announced_body_that_is_empty_passes_in_every_mode(play, mode, ending):
+    """As where the headers said so: whether a server minds is the server's to say."""
+    duplex = mode is BodyMode.FULL_DUPLEX_STREAMED
+    p = play(mode=None if mode is BodyMode.UNKNOWN else mode)
+    p >> headers() << (nothing if duplex else untouched_headers())
+    if ending == "end":
+        p >> body(b"", end=True)
+        empty = whole(b"" if mode is BodyMode.STREAMED else None)
+        p << ([untouched_headers(), chunks(b"", end=True)] if duplex else empty)
+    else:
+        p >> trailers()
+        p << ([untouched_headers(), trailer_reply()] if duplex else trailer_reply())
+    p.done(b"")
+    assert not p.made.decided
 
 
 def test_007_an_empty_body_that_is_not_ours_ends_empty(play):
@@ -134,8 +145,8 @@ def test_012_without_an_announcement_a_whole_body_is_answered_as_buffered(play):
 def test_012_without_an_announcement_a_piece_is_answered_as_streamed(play):
     p = play(mode=None)
     p >> headers() << untouched_headers()
-    p >> body(MATH[:30]) << whole(b"")
-    p >> body(MATH[30:], end=True) << whole(ROUTED)
+    p >> body(MATH[:30]) << nothing
+    p >> body(MATH[30:], end=True) << [whole(b""), whole(ROUTED)]
     p.done()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import pytest
 from playbook import (
     PLAIN,
@@ -19,9 +21,10 @@ from playbook import (
     timer,
 )
 
-from srd.body.body import Api, Body
+from srd.body.body import Api, Body, Unsendable
+from srd.exchange.commands import NoteKind
 from srd.exchange.deliberation import Deliberation
-from srd.exchange.events import Timer
+from srd.exchange.events import BodyMode, Timer
 
 TEXT = b"the derivative of x^3? " * 300
 BIG = b'{"model":"auto","messages":[{"role":"user","content":"' + TEXT + b'"}]}'
@@ -48,22 +51,30 @@ def test_088_a_late_answer_changes_nothing(play):
     p.done(DEFAULT)
 
 
-def test_089_a_scanner_that_breaks_after_the_header_reply_costs_no_byte(play, monkeypatch):
+def test_089_a_scanner_that_breaks_after_the_header_reply_ends_the_stream_visibly(
+    play, monkeypatch
+):
+    """The driver makes INTERNAL of it; what left is the front of what was decided, unended."""
     p = play()
     p >> headers() >> body(BIG[:2001])
     p.take()
-    scanner = p.exchange.request._body._scanner
+    fault = RuntimeError("injected")
 
     def broken(*args: object, **kwargs: object) -> object:
-        raise RuntimeError("injected")
+        raise fault
 
-    for name in ("feed", "skip", "finish"):
-        if hasattr(scanner, name):
-            monkeypatch.setattr(type(scanner), name, broken)
-    for at in range(2001, len(BIG), 1000):
-        p >> body(BIG[at : at + 1000], end=at + 1000 >= len(BIG))
-        p.take()
-    p.done(BIG.replace(b"auto", b"math-expert"))
+    monkeypatch.setattr("srd.body.splice.Splicer.feed", broken)
+    with pytest.raises(RuntimeError) as raised:
+        p >> body(BIG[2001:3000])
+    assert raised.value is fault
+    monkeypatch.undo()
+    with pytest.raises(Unsendable):
+        p >> body(BIG[3000:], end=True)
+    p >> reset() << nothing
+    assert not p.gateway.ended
+    routed = BIG.replace(b"auto", b"math-expert")
+    assert bytes(p.gateway.upstream) == routed[: len(p.gateway.upstream)]
+    assert len(p.gateway.upstream) < len(routed)
 
 
 def test_089_a_bug_in_the_deliberation_falls_back_before_the_header_reply(play, monkeypatch):
@@ -79,18 +90,76 @@ def test_089_a_bug_in_the_deliberation_falls_back_before_the_header_reply(play, 
         << [header_reply("base-model"), chunks(DEFAULT, end=True)]
     )
     p.done(DEFAULT)
+    assert p.decision.decision.basis == "fallback"
+    assert faults(p) == ["RuntimeError"]
 
 
-@pytest.mark.parametrize("point", ["plan"])
-def test_089_a_bug_in_the_plan_delivers_the_body_unedited(play, monkeypatch, point):
+def faults(p) -> list[str]:
+    """The faults that were noted, each with its exception for the traceback."""
+    notes = [note for note in p.made.notes if note.kind is NoteKind.FAULT]
+    assert all(isinstance(note.error, BaseException) for note in notes)
+    return [note.detail for note in notes]
+
+
+@pytest.mark.parametrize("point", ["plan", "body", "headers"])
+def test_089_a_bug_in_carrying_out_a_decision_gives_the_default_model(play, monkeypatch, point):
+    """One story in headers, body and record: never the decision beside a body with `auto`."""
+    wanted = "math-expert"
+
+    def spoil(name: str, tells) -> None:
+        owner, _, method = name.rpartition(".")
+        where = pkgutil.resolve_name(owner)
+        real = getattr(where, method)
+
+        def broken(*args: object, **kwargs: object) -> object:
+            if tells(*args):
+                raise MemoryError
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(where, method, broken)
+
+    if point == "plan":
+        spoil("srd.exchange.request.plan", lambda decision, *_: decision.model == wanted)
+    elif point == "body":
+        spoil("srd.body.body:BodyEdits.__init__", lambda _, rewrite, *__: rewrite.model == wanted)
+    else:
+        spoil("srd.exchange.modes._committed", lambda _, what, *__: what.rewrite.model == wanted)
+    p = play()
+    p >> headers() >> body(MATH, end=True)
+    if point == "headers":  # the body is committed already, and cannot be committed anew
+        p << refused(500)
+        assert not p.made.decided
+        assert faults(p) == ["MemoryError", "RuntimeError"]
+        return
+    p << [header_reply("base-model"), chunks(DEFAULT, end=True)]
+    p.done(DEFAULT)
+    (decided,) = p.made.decided
+    assert (decided.decision.basis, decided.decision.model) == ("fallback", "base-model")
+    assert faults(p) == ["MemoryError"]
+
+
+def test_089_where_not_even_the_default_model_can_be_carried_out_it_is_a_500(play, monkeypatch):
     def broken(*args: object, **kwargs: object) -> object:
         raise RuntimeError("injected")
 
-    monkeypatch.setattr(f"srd.exchange.request.{point}", broken)
+    monkeypatch.setattr("srd.exchange.request.plan", broken)
     p = play()
-    p >> headers() >> body(MATH, end=True)
-    p.take()
-    p.done(MATH)
+    p >> headers() >> body(MATH, end=True) << refused(500)
+    assert faults(p) == ["RuntimeError", "RuntimeError"]
+    assert not p.made.decided
+    p.done(b"")
+
+
+@pytest.mark.parametrize("mode", BodyMode)
+def test_089_a_fault_while_the_headers_are_read_is_a_500(play, monkeypatch, mode):
+    def broken(*args: object, **kwargs: object) -> object:
+        raise MemoryError
+
+    monkeypatch.setattr("srd.exchange.request.read_headers", broken)
+    p = play(mode=None if mode is BodyMode.UNKNOWN else mode)
+    p >> headers() << refused(500)
+    assert faults(p) == ["MemoryError"]
+    p.done(b"")
 
 
 @pytest.mark.parametrize("steps", range(5))
@@ -168,7 +237,7 @@ def test_pressure_decides_early_and_fails_nothing(play):
     p >> pressure() << nothing
     p >> scores("math")
     assert p.take()[0].header("x-selected-model") == b"math-expert"
-    assert p.decision.decision.basis == "budget"
+    assert p.decision.decision.basis == "pressure"
     p >> body(MATH[75:], end=True)
     p.take()
     p.done(MATH.replace(b"auto", b"math-expert"))

@@ -15,8 +15,13 @@ from playbook import (
     nothing,
     policy_of,
     refused,
+    timer,
 )
 
+from srd.exchange.commands import NoteKind
+from srd.exchange.events import Timer
+
+KEYWORDS = "{type: keyword, name: thinking}"
 USER = '{"role":"user","content":"the derivative of x^3?"}'
 MATH = f'{{"model":"auto","messages":[{USER}]}}'.encode()
 
@@ -95,17 +100,6 @@ def test_032_model_last_in_a_body_far_over_the_cap(play):
     assert p.most_held < 10_000
 
 
-def test_032_an_explicit_model_behind_an_early_release_is_left_alone(play):
-    text = "the derivative of x^3? " * 300
-    raw = f'{{"messages":[{{"role":"user","content":"{text}"}}],"model":"law-expert"}}'.encode()
-    p = play()
-    p >> headers()
-    for at in range(0, len(raw), 500):
-        p >> body(raw[at : at + 500], end=at + 500 >= len(raw))
-        p.take()
-    p.done(raw)
-
-
 PROMPTED = CONFIG.replace(
     "lora_name: math-expert, use_reasoning: true}]",
     "lora_name: math-expert}]\n      plugins: "
@@ -116,45 +110,205 @@ LATE = (
     + "the derivative of x^3? " * 300
     + '"}],"model":"%s"}'
 )
+BUDGET, HELD = 2000, 20_000  # of the playbook's configuration
 
 
-def test_032_nothing_edited_leaves_before_a_late_explicit_model_is_known(play):
-    raw = (LATE % "law-expert").encode()
-    p = play(policy=policy_of(PROMPTED))
-    p >> headers() >> body(raw[:-5]) << nothing
-    p >> body(raw[-5:], end=True) << [header_reply("law-expert"), chunks(raw, end=True)]
+def late(name: str) -> bytes:
+    """A name behind the budget, and within what may be held."""
+    raw = (LATE % name).encode()
+    assert BUDGET < raw.index(b'"model"') < HELD
+    return raw
+
+
+def configured(text: str = PLAIN, router: str = "", **early: object) -> object:
+    """A policy with settings of `early_decision` and a line of `router`."""
+    more = "".join(f"{name}: {str(value).lower()}, " for name, value in early.items())
+    if "budget_bytes" in early:
+        text = text.replace("budget_bytes: 2000, ", "")
+    text = text.replace("early_decision: {", "early_decision: {" + more)
+    return policy_of(text.replace("  router:\n", f"  router:\n{router}", 1))
+
+
+def notes(p, kind: NoteKind) -> list[str]:
+    return [note.detail for note in p.made.notes if note.kind is kind]
+
+
+def deliver(p, raw: bytes, size: int = 500) -> None:
+    for at in range(0, len(raw), size):
+        p >> body(raw[at : at + size], end=at + size >= len(raw))
+        p.take()
+    p.done()
+
+
+@pytest.mark.parametrize("name", ["law-expert", "gpt-unknown", "base-model"])
+@pytest.mark.parametrize("size", [1, 500, 100_000])
+def test_032_a_name_behind_late_model_bytes_is_rewritten_known_or_not(play, name, size):
+    raw = late(name)
+    p = play()
+    p >> headers()
+    deliver(p, raw, size)
+    assert bytes(p.gateway.upstream) == raw.replace(name.encode(), b"math-expert")
+    assert p.gateway.request_headers["x-selected-model"] == b"math-expert"
+    decision = p.decision.decision
+    assert (decision.basis, decision.requested_model) == ("early", None)
+    assert notes(p, NoteKind.LATE_MODEL_NAME) == [name]
+
+
+def test_032_a_late_name_that_asks_to_be_routed_is_nothing_to_note(play):
+    p = play()
+    p >> headers()
+    deliver(p, late("auto"))
+    assert bytes(p.gateway.upstream) == late("math-expert")
+    assert notes(p, NoteKind.LATE_MODEL_NAME) == []
+
+
+@pytest.mark.parametrize("size", [1, 700, 100_000])
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_032_the_last_byte_of_its_value_decides_whether_a_name_counts(play, over, size):
+    raw = late("law-expert")
+    ends = raw.index(b'"law-expert"') + len(b'"law-expert"')
+    p = play(policy=configured(late_model_bytes=ends - over))
+    p >> headers()
+    deliver(p, raw, size)
+    counts = over <= 0
+    assert bytes(p.gateway.upstream) == (raw if counts else late("math-expert"))
+    assert p.decision.decision.basis == ("explicit" if counts else "early")
+    assert notes(p, NoteKind.LATE_MODEL_NAME) == ([] if counts else ["law-expert"])
+
+
+@pytest.mark.parametrize("at", range(0, 2001, 250))
+def test_032_nothing_leaves_before_a_name_may_still_count(play, at):
+    """Not even where it is known early what the prompt decides."""
+    raw = late("law-expert")
+    announced = {"content-length": str(len(raw))}
+    p = play(policy=configured(PLAIN.replace(KEYWORDS, "")))
+    p >> headers(extra=announced) >> body(raw[: min(at, BUDGET - 1)]) << nothing
+    p >> body(raw[min(at, BUDGET - 1) : BUDGET])
+    assert p.take()[0].header("x-selected-model") == b"math-expert"
+    p >> body(raw[BUDGET:], end=True)
+    p.take()
+    p.done(late("math-expert"))
+
+
+def test_032_max_held_bytes_honours_late_names(play):
+    raw = late("law-expert")
+    end = raw.index(b'"law-expert"') + len(b'"law-expert"')
+    p = play(policy=configured(late_model_bytes=HELD))
+    p >> headers() >> body(raw[: end - 1]) << nothing
+    p >> body(raw[end - 1 :], end=True) << [header_reply("law-expert"), chunks(raw, end=True)]
     p.done(raw)
+    assert p.decision.decision.basis == "explicit"
 
 
-def test_032_a_late_auto_gets_the_early_decision_with_its_prompt(play):
-    raw = (LATE % "auto").encode()
-    p = play(policy=policy_of(PROMPTED))
-    p >> headers() >> body(raw[:-5]) << nothing
-    p >> body(raw[-5:], end=True)
+def test_032_a_late_auto_within_the_bytes_gets_the_early_decision_with_its_prompt(play):
+    raw = late("auto")
+    end = raw.index(b'"auto"') + len(b'"auto"')
+    p = play(policy=configured(PROMPTED, late_model_bytes=HELD))
+    p >> headers() >> body(raw[: end - 1]) << nothing
+    p >> body(raw[end - 1 :], end=True)
     assert p.take()[0].header("x-selected-model") == b"math-expert"
     p.done()
     assert p.decision.decision.basis == "early"
     assert json.loads(bytes(p.gateway.upstream))["messages"][0]["role"] == "system"
 
 
-def test_032_assume_auto_does_not_wait(play):
-    raw = (LATE % "auto").encode()
-    text = PROMPTED.replace("budget_bytes", "assume_auto: true, budget_bytes")
-    p = play(policy=policy_of(text))
-    p >> headers() >> body(raw[:2500])
+def test_032_more_than_may_be_held_is_not_waited_for(play):
+    raw = (LATE % "law-expert").replace("?", "??" * 40).encode()
+    assert raw.index(b'"model"') > HELD
+    p = play(policy=configured(late_model_bytes=1 << 20))
+    p >> headers() >> body(raw[: HELD - 1]) << nothing
+    p >> body(raw[HELD - 1 : HELD])
     assert p.take()[0].header("x-selected-model") == b"math-expert"
-    p >> body(raw[2500:], end=True)
+    assert p.most_held <= HELD
+    p >> body(raw[HELD:], end=True)
     p.take()
-    p.done()
-    assert json.loads(bytes(p.gateway.upstream))["model"] == "math-expert"
+    p.done(raw.replace(b"law-expert", b"math-expert"))
 
 
-def test_032_at_the_cap_nobody_waits_for_the_model_any_longer(play):
-    raw = (LATE % "auto").replace("?", "??" * 40).encode()
-    p = play(policy=policy_of(PROMPTED))
-    p >> headers() >> body(raw[:19_999]) << nothing
-    p >> body(raw[19_999:20_000])
+def test_032_assume_auto_is_the_older_way_to_write_no_bytes_at_all(play):
+    raw = late("law-expert")
+    announced = {"content-length": str(len(raw))}
+    for early in ({"assume_auto": True}, {"late_model_bytes": 0}):
+        p = play(policy=configured(PLAIN.replace(KEYWORDS, ""), **early))
+        p >> headers(extra=announced) >> body(raw[:500])
+        assert p.take()[0].header("x-selected-model") == b"math-expert"
+        p >> body(raw[500:], end=True)
+        p.take()
+        p.done(late("math-expert"))
+        assert notes(p, NoteKind.LATE_MODEL_NAME) == ["law-expert"]
+    p = play(policy=configured(assume_auto=True, late_model_bytes=HELD))
+    p >> headers()
+    deliver(p, raw)
+    assert bytes(p.gateway.upstream) == raw  # what is written wins
+
+
+@pytest.mark.parametrize("early", [{"assume_auto": True}, {"late_model_bytes": 0}])
+def test_032_with_no_bytes_a_name_in_front_of_the_turns_still_counts(play, early):
+    raw = MATH.replace(b"auto", b"law-expert")
+    assert routed(play, raw, model="law-expert", policy=configured(**early)) == raw
+
+
+def test_032_an_unknown_name_in_front_is_refused_with_the_nearest_ones(play):
+    raw = MATH.replace(b"auto", b"math-exprt")
+    for cut in (1, 500):
+        p = play()
+        p >> headers()
+        for at in range(0, len(raw), cut):
+            p >> body(raw[at : at + cut], end=at + cut >= len(raw))
+            if replies := p.take():
+                (reply,) = replies
+        assert reply.status == 400
+        said = json.loads(reply.body)["error"]["message"]
+        assert "math-exprt" in said
+        assert "'math-expert'" in said
+        p.done(b"")
+
+
+@pytest.mark.parametrize("raw", [MATH.replace(b"auto", b"my-adapter"), MATH])
+def test_032_an_unknown_name_passes_where_adapters_come_at_run_time(play, raw):
+    policy = configured(router="    unknown_models: pass\n")
+    name = json.loads(raw)["model"]
+    wanted = "math-expert" if name == "auto" else name
+    assert routed(play, raw, model=wanted, policy=policy) == (
+        raw.replace(name.encode(), wanted.encode())
+    )
+
+
+@pytest.mark.parametrize("unknown", ["refuse", "pass"])
+def test_032_behind_the_bytes_an_unknown_name_is_rewritten_all_the_same(play, unknown):
+    p = play(policy=configured(router=f"    unknown_models: {unknown}\n"))
+    p >> headers()
+    deliver(p, late("gpt-unknown"))
+    assert bytes(p.gateway.upstream) == late("math-expert")
+
+
+@pytest.mark.parametrize(("which", "basis"), [(Timer.BUDGET, "budget"), (Timer.IDLE, "timeout")])
+def test_032_timers_alone_shorten_it_and_say_so(play, which, basis):
+    raw = late("law-expert")
+    announced = {"content-length": str(len(raw))}
+    p = play(policy=configured(late_model_bytes=HELD))
+    p >> headers(extra=announced) >> body(raw[:4000]) << nothing
+    p >> timer(which)
     assert p.take()[0].header("x-selected-model") == b"math-expert"
+    assert p.decision.decision.basis == basis
+    p >> body(raw[4000:], end=True)
+    p.take()
+    p.done(late("math-expert"))
+    assert notes(p, NoteKind.LATE_MODEL_NAME) == ["law-expert"]
+
+
+def test_032_a_warm_memory_waits_as_long_as_a_cold_one(play):
+    policy = configured(PLAIN.replace(KEYWORDS, ""))
+    for raw, warm in ((late("auto"), False), (late("law-expert"), True)):
+        p = play(policy=policy)
+        p >> headers(extra={"content-length": str(len(raw))})
+        p >> body(raw[: BUDGET - 1]) << nothing
+        p >> body(raw[BUDGET - 1 : BUDGET])
+        assert p.take()[0].header("x-selected-model") == b"math-expert"
+        assert p.decision.decision.basis == ("memo" if warm else "early")
+        p >> body(raw[BUDGET:], end=True)
+        p.take()
+        p.done(late("math-expert"))
 
 
 @pytest.mark.parametrize("raw", [f'{{"messages":[{USER}]}}', f'{{"messages":[{USER}],"n":1}}'])
@@ -163,12 +317,25 @@ def test_033_a_missing_model_is_inserted(play, raw):
     assert out == json.loads(raw) | {"model": "math-expert"}
 
 
-@pytest.mark.parametrize("value", ["null", "1", "{}", "[]", "true"])
+@pytest.mark.parametrize("value", ["1", "{}", "[]", "true", "false", "0.5"])
 def test_034_a_model_that_is_no_string_is_refused(play, value):
     p = play()
     raw = f'{{"model":{value},"messages":[{USER}]}}'.encode()
     p >> headers() >> body(raw, end=True) << refused(400)
     p.done()
+
+
+@pytest.mark.parametrize(
+    "value", ["null", '""', '"  "', '"\\t\\n"', '" auto "', '"\\u0020auto"', '"auto\\n"']
+)
+def test_034_no_name_and_blanks_around_one_are_no_reason_to_refuse(play, value):
+    raw = f'{{"model":{value},"messages":[{USER}]}}'.encode()
+    assert routed(play, raw) == MATH.replace(b"auto", b"math-expert")
+
+
+def test_034_a_known_name_with_blanks_around_it_leaves_without_them(play):
+    raw = MATH.replace(b"auto", b" law-expert ")
+    assert routed(play, raw, model="law-expert") == MATH.replace(b"auto", b"law-expert")
 
 
 def test_035_a_nested_model_is_never_touched(play):
@@ -193,6 +360,22 @@ def test_037_an_escaped_value_is_compared_unescaped_and_replaced_whole(play):
 def test_038_every_top_level_model_is_rewritten(play):
     raw = f'{{"model":"auto","messages":[{USER}],"model":"auto"}}'.encode()
     assert routed(play, raw) == raw.replace(b"auto", b"math-expert")
+
+
+@pytest.mark.parametrize("second", ["auto", "law-expert", "gpt-unknown", 7, None, {"a": 1}])
+@pytest.mark.parametrize("first", ["auto", "law-expert"])
+def test_038_the_first_model_counts_and_the_others_say_what_leaves(play, first, second):
+    raw = f'{{"model":"{first}","messages":[{USER}],"model":{json.dumps(second)}}}'.encode()
+    wanted = "math-expert" if first == "auto" else first
+    for size in (3, 1000):
+        p = play()
+        p >> headers()
+        deliver(p, raw, size)
+        out = bytes(p.gateway.upstream)
+        assert p.gateway.request_headers["x-selected-model"] == wanted.encode()
+        names = [value for key, value in json.loads(out, object_pairs_hook=list) if key == "model"]
+        assert names == [wanted, wanted]
+        assert notes(p, NoteKind.DUPLICATE_KEY) == ["model"]
 
 
 @pytest.mark.parametrize("before", [b" ", b"\n\t \r\n", b"\xef\xbb\xbf"])

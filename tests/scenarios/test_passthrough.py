@@ -25,12 +25,15 @@ ROUTED = MATH.replace(b"auto", b"math-expert")
 @pytest.mark.parametrize(
     "sent",
     [
-        headers("/v1/embeddings"),
+        headers("/v1/batches"),
+        headers("/v1/threads/1/messages"),
         headers("/"),
         headers(content_type="text/plain"),
         headers("/v1/audio/transcriptions", content_type="multipart/form-data; boundary=x"),
         headers(extra={"content-encoding": "snappy"}),
         headers(method="OPTIONS"),
+        headers(method="PUT"),
+        headers(method="DELETE"),
     ],
 )
 def test_061_062_063_other_requests_are_echoed_as_they_come(play, sent):

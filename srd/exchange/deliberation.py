@@ -180,8 +180,10 @@ class Deliberation:
 
     @property
     def wants_tail(self) -> bool:
-        """True when only the body's end can decide, and mode T lets the bytes flow meanwhile."""
-        return self.needs_whole and self._policy.tail_insertion and not self._body.ended
+        """True when only the body's end can decide, and mode T lets the bytes flow meanwhile: not
+        before a name that counts, which may have to be refused, can come no more."""
+        waits = self.needs_whole and self._name_settled and not self._body.ended
+        return waits and self._policy.tail_insertion
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -454,7 +456,7 @@ class Deliberation:
 
     def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
         assert isinstance(sight.verdict, Final)
-        decision = self._policy.router.conclude(
+        return self._policy.router.conclude(
             sight.verdict,
             basis=basis,
             requested_model=self._requested,
@@ -462,7 +464,6 @@ class Deliberation:
             scores=sight.evidence.scores,
             seed=blake2b(sight.evidence.text.encode("utf-8", "replace"), digest_size=8).digest(),
         )
-        return decision
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""

@@ -143,6 +143,9 @@ class FullDuplex(Reply):
         self, facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
     ) -> list[Command]:
         wanted = _committed(facts, what, leaving, clear_route_cache=clear_route_cache)
+        if not (leaving.final or leaving.edited or facts.coding):
+            # A name may still be met again, and its value edited or dropped.
+            wanted = _with(wanted, remove=_present(facts, DIGESTS))
         length = facts.content_length is not None and (leaving.edited or not leaving.final)
         if not length:
             return self._answer(wanted)
@@ -295,11 +298,39 @@ class Unannounced(Streamed):
     """No protocol_config (Envoy before 1.34): the first body message tells BUFFERED and STREAMED
     apart by its end_of_stream."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._packed = False
+
+    def hold_headers(self, facts: RequestFacts) -> list[Command]:
+        self._packed = facts.coding != ""
+        return super().hold_headers(facts)
+
     def settle_mode(self, end: bool) -> Reply:
-        reply: Reply = Buffered() if end else Streamed()
+        buffered = Unpacked() if self._packed else Buffered()
+        reply: Reply = buffered if end else Streamed()
         if not self._headers_due:
             reply.no_headers()
         return reply
+
+
+class Unpacked(Buffered):
+    """BUFFERED behind the header reply of `Unannounced`, which took the coding away: what came
+    packed leaves plain, whether it is routed or not."""
+
+    always_plain = True
+
+    def release(
+        self,
+        out: bytes,
+        *,
+        end: bool,
+        trailers: bool = False,
+        held: int = 0,
+        same: bool = False,
+    ) -> list[Command]:
+        self._edited = self._edited or bool(out)
+        return super().release(out, end=end, trailers=trailers, held=held, same=same)
 
 
 def _body_reply(body: bytes | None, wanted: Mutation) -> Command:

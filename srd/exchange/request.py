@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from srd.body.body import Api, Body, Leaving
+from srd.body.body import Api, Body, Leaving, Unsendable
 from srd.body.inflate import Caps, InflateError, InflateLimit
 from srd.body.rewrite import NO_REWRITE
 from srd.body.scanner import BodyError
@@ -314,13 +314,13 @@ class RequestHalf(Passage):
         if self._gate is Gate.NAMED:
             body = self._expect_body()
             known = body.model is not None or body.ended or body.closed
-            passes = known or body.bytes_read >= self._policy.early.name_bytes
-            return self._pass_by("") if passes else []
+            read = body.bytes_read >= self._policy.early.name_bytes
+            return self._pass_by("") if known or read or deliberation.forced else []
         if deliberation.ask is not None and self._asked <= 0:
             self._asked = 1 - self._asked
             waiting = StartTimer(Timer.CLASSIFY, self._router.limits.classify_timeout_ms / 1000)
             return [AskClassifier(self._asked, deliberation.ask), waiting]
-        can_tail = self._reply.can_tail and not self.facts.coding
+        can_tail = self._reply.can_tail and not self.facts.coding and not self.arrival.complete
         if deliberation.wants_tail and self.state is State.HOLDING and can_tail:
             return self._enter_tail()
         if deliberation.early and not self._budget_runs:
@@ -342,12 +342,14 @@ class RequestHalf(Passage):
             return self._guarded_settle(self._expect_deliberation(), now, waited=True)
         if self.facts.api is None or self._gate is Gate.NAMED:
             return self._pass_by("unreadable")
-        if isinstance(bad, InflateLimit):
-            return self._refuse(refusal(413, str(bad)))
         if isinstance(bad, BodyError):
             problem = f"malformed JSON body: {bad.problem} at byte {bad.offset}"
             return self._refuse(refusal(400, problem))
-        return self._refuse(refusal(400, str(bad)))
+        return self._damaged(bad)
+
+    def _damaged(self, bad: Exception) -> list[Command]:
+        """What came packed cannot be opened, and nothing of it has left."""
+        return self._refuse(refusal(413 if isinstance(bad, InflateLimit) else 400, str(bad)))
 
     # -- the commit -------------------------------------------------------------------------------
 
@@ -365,6 +367,8 @@ class RequestHalf(Passage):
             if found is None:
                 raise ExchangeBug("an answer was promised and is not there any more")
             return self._settle(found, now, waited=waited)
+        except (InflateError, InflateLimit) as bad:  # behind what had to be read to decide
+            return self._damaged(bad)
         except Exception as fault:
             return self._fall_back(fault, now)
 
@@ -449,12 +453,13 @@ class RequestHalf(Passage):
 
     def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
         """One answer must carry all of it."""
-        parts = [leaving.data]
-        while body.more:
-            parts.append(body.flow(b"", end=self.arrival.complete))
-        if len(parts) == 1:
+        if not body.more:
             return leaving
-        return replace(leaving, data=b"".join(parts), final=self.arrival.complete)
+        try:
+            rest = self._flow(body, b"")
+        except Unsendable as error:  # nothing of it has left: it can still be refused
+            raise error.__cause__ or error from None
+        return replace(leaving, data=leaving.data + rest, final=self.arrival.complete)
 
     def _enter_tail(self) -> list[Command]:
         body = self._expect_body()
@@ -470,7 +475,10 @@ class RequestHalf(Passage):
         body = self._expect_body()
         noted = self._note(NoteKind.UNREAD, why) if why else []
         if self._reply.always_plain and self.facts.coding and body.received:
-            out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
+            try:
+                out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
+            except (InflateError, InflateLimit) as bad:
+                return self._damaged(bad)
         else:
             out = body.passthrough()
         self._become(State.FLOWING)

@@ -58,13 +58,13 @@ class Leaving:
 class BodyNotes:
     """What a record should say.
 
-    `late_model`: the first model's value where it was not known at the commit, is a string with
-    more than blanks in it, and was rewritten; at most 256 characters. `duplicates`: names of
+    `replaced_model`: the first model's value, where it is a string with more than blanks in it and
+    another name leaves in its place; at most 256 characters. `duplicates`: names of
     repeated members (of an object's names that count once, and "model"), each once, at most 16.
     `system_prompt_missed`: a system prompt was asked for and has not been written (so far).
     """
 
-    late_model: str | None = None
+    replaced_model: str | None = None
     duplicates: tuple[str, ...] = ()
     system_prompt_missed: bool = False
 
@@ -100,7 +100,6 @@ class Body:
         self._discarded = False
         self._out: Outflow | None = None
         self._edits: BodyEdits | None = None
-        self._nameless = False  # no model was known at the commit
         self._tail = False
         self._failed = False
 
@@ -207,8 +206,7 @@ class Body:
             leaving, out, edits = self._commit_packed(rewrite, edits, plain=plain)
         else:
             leaving, out = self._commit_identity(edits)
-        nameless = self._reader.model is None and rewrite.model is not None
-        return self._leave_by(out, edits, leaving, nameless=nameless)
+        return self._leave_by(out, edits, leaving)
 
     def passthrough(self) -> bytes:
         """Nothing is edited: all that is held, as it came; later bytes pass unread."""
@@ -314,13 +312,12 @@ class Body:
         edits: BodyEdits | None,
         leaving: Leaving,
         *,
-        nameless: bool = False,
         tail: bool = False,
     ) -> Leaving:
         """Settle how it leaves; all of it or, if something is raised here, nothing of it."""
         before = dict(vars(self))
         try:
-            self._edits, self._nameless, self._tail = edits, nameless, tail
+            self._edits, self._tail = edits, tail
             self._chunks, self._chunk_bytes = [], 0
             if not tail:  # which is read to the end
                 self._leftover, self._source = b"", Inflater("", self._caps)
@@ -421,10 +418,11 @@ class Body:
         edits = self._edits
         if edits is None:
             return BodyNotes(duplicates=tuple(self._reader.duplicates))
-        first = edits.first_model
-        late = self._nameless and first is not None and bool(first.strip())
+        seen = self._reader.model
+        first = (edits.first_model if seen is None else seen.value) or ""
+        replaced = edits.model_name is not None and first.strip() not in ("", edits.model_name)
         return BodyNotes(
-            first if late and first != edits.model_name else None,
+            first[:256] if replaced else None,
             tuple(edits.duplicates),
             edits.missed_system_prompt,
         )

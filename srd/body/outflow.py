@@ -117,8 +117,9 @@ class Spliced:
 
 
 class Plain:
-    """Compressed, leaves inflated. The closing brace leaves when the decoder has verified its end,
-    or is whole by itself: where no end is announced, none may come."""
+    """Compressed, leaves inflated. The closing brace leaves when the end has come and the decoder
+    has verified it: something may still follow that shows the body to be damaged. Where no end
+    comes, `let_go` asks the decoder alone."""
 
     def __init__(self, source: Inflater, splicer: Splicer) -> None:
         self.splicer = splicer
@@ -160,8 +161,6 @@ class Plain:
             source.finish()
             out += (latch.feed(splicer.feed(b"", end=True)), latch.release())
             self.finished = True
-        elif source.complete:
-            out.append(latch.release())
         whole = b"".join(out)
         self._grown += len(whole) - len(data)
         return whole

@@ -81,6 +81,7 @@ class BodyEdits(Edits):
         if not self._tail:
             return
         self._tail = False
+        self.model_name = rewrite.model
         inserts = _inserts(rewrite, self._shape)
         if rewrite.model is None and self._taken and self._taken.first is not None:
             inserts = {MODEL: self._taken.first, **inserts}

@@ -180,8 +180,10 @@ class Deliberation:
 
     @property
     def wants_tail(self) -> bool:
-        """True when only the body's end can decide, and mode T lets the bytes flow meanwhile."""
-        return self.needs_whole and self._policy.tail_insertion and not self._body.ended
+        """True when only the body's end can decide, and mode T lets the bytes flow meanwhile: not
+        before a name that counts, which may have to be refused, can come no more."""
+        waits = self.needs_whole and self._name_settled and not self._body.ended
+        return waits and self._policy.tail_insertion
 
     # -- looking ---------------------------------------------------------------------------------
 

@@ -143,6 +143,9 @@ class FullDuplex(Reply):
         self, facts: RequestFacts, what: Plan, leaving: Leaving, *, clear_route_cache: bool
     ) -> list[Command]:
         wanted = _committed(facts, what, leaving, clear_route_cache=clear_route_cache)
+        if not (leaving.final or leaving.edited or facts.coding):
+            # A name may still be met again, and its value edited or dropped.
+            wanted = _with(wanted, remove=_present(facts, DIGESTS))
         length = facts.content_length is not None and (leaving.edited or not leaving.final)
         if not length:
             return self._answer(wanted)

@@ -79,7 +79,7 @@ class Passage:
         if taken is None:
             return []
         data = event.data
-        out = data if self._body is None else self._body.flow(data, end=self.arrival.complete)
+        out = data if self._body is None else self._flow(self._body, data)
         return [*taken, *self._leave(out, same=out is data)]
 
     def on_flowing_trailers(self, event: TrailersArrived, now: float) -> list[Command]:
@@ -87,7 +87,15 @@ class Passage:
             return []
         complete, self.arrival = self.arrival.complete, Arrival.TRAILERS
         ends = self._body is not None and not complete
-        return self._leave(self._expect_body().flow(b"", end=True) if ends else b"")
+        return self._leave(self._flow(self._expect_body(), b"") if ends else b"")
+
+    def _flow(self, body: Body, data: bytes) -> bytes:
+        """What leaves of the next bytes; all of it, where one answer must carry it."""
+        end = self.arrival.complete
+        parts = [body.flow(data, end=end)]
+        while body.more and not self._reply.in_pieces:
+            parts.append(body.flow(b"", end=end))
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def on_room(self, event: RoomMade, now: float) -> list[Command]:
         """More of what came packed may leave."""
@@ -149,8 +157,11 @@ class Passage:
         if body is None or self.committed is None:
             return []
         notes, commands = body.notes, []
-        if notes.late_model is not None and not self._is_auto(notes.late_model):
-            commands += self._note(NoteKind.LATE_MODEL_NAME, notes.late_model[:200])
+        named = notes.replaced_model
+        # One that came in time was asked for, whatever became of it.
+        late = named is not None and self.committed.decision.requested_model is None
+        if named is not None and late and not self._is_auto(named):
+            commands += self._note(NoteKind.LATE_MODEL_NAME, named[:200])
         if notes.duplicates:
             commands += self._note(NoteKind.DUPLICATE_KEY, ",".join(notes.duplicates))
         if ended and notes.system_prompt_missed:

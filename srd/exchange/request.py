@@ -318,14 +318,14 @@ class RequestHalf(Passage):
             return self._guarded_settle(outcome, now)
         if self._gate is Gate.NAMED:
             body = self._expect_body()
-            known = body.model is not None or body.ended or body.closed or deliberation.forced
-            passes = known or body.bytes_read >= self._policy.early.name_bytes
-            return self._pass_by("") if passes else []
+            known = body.model is not None or body.ended or body.closed
+            read = body.bytes_read >= self._policy.early.name_bytes
+            return self._pass_by("") if known or read or deliberation.forced else []
         if deliberation.ask is not None and self._asked <= 0:
             self._asked = 1 - self._asked
             waiting = StartTimer(Timer.CLASSIFY, self._router.limits.classify_timeout_ms / 1000)
             return [AskClassifier(self._asked, deliberation.ask), waiting]
-        can_tail = self._reply.can_tail and not self.facts.coding
+        can_tail = self._reply.can_tail and not self.facts.coding and not self.arrival.complete
         if deliberation.wants_tail and self.state is State.HOLDING and can_tail:
             return self._enter_tail()
         if deliberation.early and not self._budget_runs:
@@ -347,15 +347,14 @@ class RequestHalf(Passage):
             return self._guarded_settle(self._promised, now, waited=True)
         if self.facts.api is None or self._gate is Gate.NAMED:
             return self._pass_by("unreadable")
-        return self._refuse_damage(bad)
-
-    def _refuse_damage(self, bad: Exception) -> list[Command]:
-        if isinstance(bad, InflateLimit):
-            return self._refuse(refusal(413, str(bad)))
         if isinstance(bad, BodyError):
             problem = f"malformed JSON body: {bad.problem} at byte {bad.offset}"
             return self._refuse(refusal(400, problem))
-        return self._refuse(refusal(400, str(bad)))
+        return self._damaged(bad)
+
+    def _damaged(self, bad: Exception) -> list[Command]:
+        """What came packed cannot be opened, and nothing of it has left."""
+        return self._refuse(refusal(413 if isinstance(bad, InflateLimit) else 400, str(bad)))
 
     # -- the commit -------------------------------------------------------------------------------
 
@@ -367,10 +366,9 @@ class RequestHalf(Passage):
             if outcome is None:
                 raise ExchangeBug(f"nothing was promised in {self.state}")
             return self._settle(outcome, now, waited=waited)
+        except (InflateError, InflateLimit) as bad:  # behind what had to be read to decide
+            return self._damaged(bad)
         except Exception as fault:
-            damage = _damage(fault)  # what was read so far was well, and the commit read on
-            if damage is not None and self.state is State.HOLDING:
-                return self._refuse_damage(damage)
             return self._fall_back(fault, now)
 
     def _fall_back(self, fault: Exception, now: float) -> list[Command]:
@@ -451,7 +449,6 @@ class RequestHalf(Passage):
         carried: list[Command] = [
             Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out
         ]
-        carried += self._late_name(body, what)
         self._become(State.FLOWING)
         self.committed = Committed(decision=decision, plan=what, leaving=leaving)
         return [
@@ -463,24 +460,15 @@ class RequestHalf(Passage):
             *self._leave(leaving.data),
         ]
 
-    def _late_name(self, body: Body, what: Plan) -> list[Command]:
-        """A name that came too late to count was read before the commit, because scores took their
-        time: the record says the same as where it came behind it (`Passage`)."""
-        seen = body.model
-        if seen is None or not seen.value or self._expect_deliberation().name_counts(seen):
-            return []
-        if self._is_auto(seen.value) or seen.value == what.rewrite.model:
-            return []
-        return self._note(NoteKind.LATE_MODEL_NAME, seen.value[:200])
-
     def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
         """One answer must carry all of it."""
-        parts = [leaving.data]
-        while body.more:
-            parts.append(body.flow(b"", end=self.arrival.complete))
-        if len(parts) == 1:
+        if not body.more:
             return leaving
-        return replace(leaving, data=b"".join(parts), final=self.arrival.complete)
+        try:
+            rest = self._flow(body, b"")
+        except Unsendable as error:  # nothing of it has left: it can still be refused
+            raise error.__cause__ or error from None
+        return replace(leaving, data=leaving.data + rest, final=self.arrival.complete)
 
     def _enter_tail(self) -> list[Command]:
         body = self._expect_body()
@@ -498,8 +486,8 @@ class RequestHalf(Passage):
         if self._reply.always_plain and self.facts.coding and body.received:
             try:
                 out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
-            except (InflateError, InflateLimit, Unsendable) as bad:
-                return self._refuse_damage(_damage(bad) or bad)
+            except (InflateError, InflateLimit) as bad:
+                return self._damaged(bad)
         else:
             out = body.passthrough()
         self._become(State.FLOWING)
@@ -527,9 +515,3 @@ class RequestHalf(Passage):
         if self._deliberation is None:
             raise ExchangeBug(f"nothing to deliberate in {self.state}")
         return self._deliberation
-
-
-def _damage(fault: Exception) -> Exception | None:
-    """What is wrong with the client's body, where that is what a fault comes from."""
-    cause = fault.__cause__ if isinstance(fault, Unsendable) else fault
-    return cause if isinstance(cause, InflateError | InflateLimit) else None

@@ -1,7 +1,7 @@
 """What the machine costs, without a transport: CPU time of one exchange, by case.
 
 Runs on any commit whose `srd.exchange.Exchange` takes events and returns commands, so that two
-trees can be compared in one run: `PYTHONPATH=TREE python benchmarks/exchange_cost.py`. `--against TREE`
+trees can be compared: `PYTHONPATH=TREE python benchmarks/exchange_cost.py`. `--against TREE`
 does that: it runs both in turn, several times, and prints medians and ratios.
 """
 

@@ -101,7 +101,7 @@ class StreamDriver:
     def __init__(self, service: Service, stream: ProcessStream) -> None:
         self._service = service
         self._stream = stream
-        self._exchange = Exchange(service.policy)
+        self._exchange: Exchange  # made where a fault can still be told to the client
         self._loop = asyncio.get_running_loop()
         self._bell = Bell()
         self._inbox = Inbox(stream, self._bell)
@@ -122,7 +122,8 @@ class StreamDriver:
         )
 
     def __repr__(self) -> str:
-        return f"<StreamDriver {self._exchange!r} {self._inbox!r} {self._outbox!r}>"
+        exchange = getattr(self, "_exchange", None)
+        return f"<StreamDriver {exchange!r} {self._inbox!r} {self._outbox!r}>"
 
     async def run(self) -> None:
         """Serve the stream to its end. Cancellation (RST) is a normal end."""
@@ -156,6 +157,7 @@ class StreamDriver:
     async def _serve(self) -> None:
         service = self._service
         try:
+            self._exchange = Exchange(service.policy)
             with self._guarded():
                 service.observer.opened(self.record)
             await self._converse()
@@ -172,7 +174,7 @@ class StreamDriver:
             self._outbox.flush()
             if self._inbox.discard() and self._outbox.empty:
                 return
-            self._settle()
+            self._ledger.settle(self._inbox.size + self._outbox.size)
             await self._bell.wait()
 
     def _blame(self, bug: Exception) -> None:
@@ -203,7 +205,7 @@ class StreamDriver:
 
     def _close(self) -> None:
         """Nothing comes any more: what is left to tell of the exchange goes into the record."""
-        if not self._closed:
+        if not self._closed and hasattr(self, "_exchange"):
             self._closed = True
             for command in self._exchange.receive(PeerEnded(reset=True), time.time()):
                 if isinstance(command, Observed):

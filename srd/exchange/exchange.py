@@ -98,8 +98,8 @@ class Exchange:
         if self._opened:
             raise GatewayProtocolError("the stream was opened twice")
         self._opened, self._silent = True, event.observability
-        self.request = RequestHalf(self.policy, event.request_mode)
-        self.response = ResponseHalf(event.response_mode, event.request_mode)
+        self.request.announced(event.request_mode)
+        self.response.announced(event.response_mode, event.request_mode)
         return []
 
     def _to_request(self, event: Event, now: float) -> list[Command]:

@@ -52,6 +52,10 @@ class Passage:
         self.facts = RequestFacts(headers={})
         self.committed: Committed | None = None
 
+    def announced(self, mode: BodyMode) -> None:
+        """The first message tells how the body will come; before anything else."""
+        self._mode, self._reply = mode, reply_for(mode)
+
     def __repr__(self) -> str:
         name, mode = type(self).__name__, self._mode.name
         return f"<{name} {self.state.value} mode={mode} held={self.held}>"

@@ -65,6 +65,10 @@ class ResponseHalf:
         self._events = False  # the headers announce server-sent events
         self._usage: UsageReader | None = None
 
+    def announced(self, mode: BodyMode, request_mode: BodyMode) -> None:
+        """The first message tells how bodies will come; before anything else."""
+        self._mode, self._request_mode = mode, request_mode
+
     def __repr__(self) -> str:
         status = self._status or "-"
         return f"<ResponseHalf {self.state.value} mode={self._mode.name} status={status}>"

@@ -59,7 +59,13 @@ def differences(
         problem = same(left, right) if check is None else check(left, right)
         if problem:
             found.append(f"{one.name}: {problem}")
+    if at is None and _tail(before) != _tail(after):
+        found.append("the bytes from the closing brace on changed")
     return [*found, *_gaps(before, after, (old, kept), (new, stayed))]
+
+
+def _tail(raw: bytes) -> bytes:
+    return raw[len(raw.rstrip(b" \t\r\n")) - 1 :]
 
 
 def _kept(old: list[Member], stated: Stated) -> list[Member]:

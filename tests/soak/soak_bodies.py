@@ -68,8 +68,8 @@ def _try(case: Case, harm: str, rng: random.Random) -> tuple[list[str], str]:
     policy = policy_for(case.setting, answers=case.decision == "answer")
     if case.decision == "memo":
         play(policy, request)
-    if harm == "abort":
-        request = replace(request, leaves_behind=rng.randrange(len(request.pieces)))
+    if harm == "abort" and len(request.pieces) > 1:  # behind the last piece nothing is missing
+        request = replace(request, leaves_behind=rng.randrange(len(request.pieces) - 1))
         return _aborted(seen(play(policy, request))), "abort"
     if harm:
         sent, request = _harmed(sent, request, harm, rng)
@@ -77,6 +77,8 @@ def _try(case: Case, harm: str, rng: random.Random) -> tuple[list[str], str]:
     ending = f"{harm} {left.ending}".strip()
     if harm and not _reads(sent):
         return _of_damage(case, sent, left), ending
+    if harm and not _same(sent):
+        return [f"{left.held} bytes are still held"] if left.held else [], ending
     reference = None if left.fired else uncut(case, sent, request)
     return judge(case, sent, left, reference), ending
 
@@ -122,11 +124,17 @@ def _harmed(sent: Sent, request: Request, harm: str, rng: random.Random) -> tupl
 
 
 def _reads(sent: Sent) -> bool:
-    """True when the harm left no trace, as in a file name or a time stamp."""
+    """True when the harm cannot be seen: it left no trace, or the coding has no checksum."""
     try:
-        return decoded(sent.wire, sent.coding) == sent.plain
+        decoded(sent.wire, sent.coding)
     except Exception:
         return False
+    return True
+
+
+def _same(sent: Sent) -> bool:
+    """True when the harm left no trace, as in a file name or a time stamp."""
+    return bytes(decoded(sent.wire, sent.coding)) == bytes(sent.plain)
 
 
 def _aborted(left: Left) -> list[str]:
@@ -146,7 +154,8 @@ def _of_damage(case: Case, sent: Sent, left: Left) -> list[str]:
         return found
     if packed and left.ending == "broken" and sent.wire.startswith(left.body):
         return found
-    if left.ending == "clean":
+    endless = case.mode == "streamed" and case.trailers == "skip"  # nobody says when it ends
+    if left.ending == "clean" and not endless:
         return [*found, f"damaged, and it ended clean: {left.body[:40]!r}"]
     try:
         json.loads(left.body.decode("utf-8-sig", "replace"))

@@ -290,8 +290,9 @@ class HeldLedger:
     def settle(self, held: int) -> None:
         """So many bytes are held now."""
         if held != self._share and not self._closed:
-            self._service.held_bytes += held - self._share
-            self._share = held
+            # In one statement: nothing may come between the sum and its part.
+            service, old = self._service, self._share
+            service.held_bytes, self._share = service.held_bytes + held - old, held
 
     def arrived(self, size: int) -> None:
         """So many more are held, until the next settlement."""

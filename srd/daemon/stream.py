@@ -29,7 +29,7 @@ from srd.daemon.grpc_stream import StreamClosedError
 from srd.daemon.mailbox import HeldLedger, Inbox, MessageStream, Outbox
 from srd.daemon.service import Service
 from srd.daemon.translate import encode, event_of, opening
-from srd.exchange import Exchange
+from srd.exchange import Exchange, Policy
 from srd.exchange.commands import (
     AskClassifier,
     Command,
@@ -98,10 +98,16 @@ class _Asked(NamedTuple):
 class StreamDriver:
     """One stream's driver; `run` returns when the stream is over, however it ended."""
 
-    def __init__(self, service: Service, stream: ProcessStream) -> None:
+    def __init__(
+        self,
+        service: Service,
+        stream: ProcessStream,
+        machine: Callable[[Policy], Exchange] = Exchange,
+    ) -> None:
         self._service = service
         self._stream = stream
-        self._exchange: Exchange  # made where a fault can still be told to the client
+        self._machine = machine  # makes the exchange where a fault can still be told to the client
+        self._exchange: Exchange
         self._loop = asyncio.get_running_loop()
         self._bell = Bell()
         self._inbox = Inbox(stream, self._bell)
@@ -157,7 +163,7 @@ class StreamDriver:
     async def _serve(self) -> None:
         service = self._service
         try:
-            self._exchange = Exchange(service.policy)
+            self._exchange = self._machine(service.policy)
             with self._guarded():
                 service.observer.opened(self.record)
             await self._converse()

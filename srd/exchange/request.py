@@ -282,6 +282,10 @@ class RequestHalf(Passage):
             deliberation.give_up(Basis.TIMEOUT)
         elif event.timer is Timer.MESSAGE:
             deliberation.give_up(Basis.TIMEOUT)
+            decided = self._consider(now)
+            if self.state is not State.FLOWING:
+                return decided
+            return [*decided, *self.on_flowing_timer(event, now)]  # it cannot wait once more
         elif event.timer is Timer.BUDGET:
             if deliberation.needs_whole:
                 return []  # what only the end can tell is not given up for half a second

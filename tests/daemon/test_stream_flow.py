@@ -87,8 +87,7 @@ def start(run_async: Any) -> Callable[..., None]:
         async def test() -> None:
             service = Service(policy_of(PLAIN + f"    limits: {{{limits}}}\n"), classifier)
             stream = MemoryStream(*messages)
-            driver = StreamDriver(service, stream)
-            driver._exchange = machine  # type: ignore[assignment]
+            driver = StreamDriver(service, stream, lambda policy: machine)  # type: ignore[arg-type]
             task = asyncio.create_task(driver.run())
             await script(stream, machine, driver, task)
             await task

@@ -293,6 +293,7 @@ def _of_a_prefix(stated: Stated, turns: str, asked: Asked) -> list[Stated]:
     """Edits whose place lies behind the prefix are not made."""
     model = {"model": stated.change["model"]}
     names = (stated.change.keys() - {"model"}) | stated.drop
+    # A duplicate that the cut goes through stays: its other half passes by itself.
     loose = {name: _either(stated.change.get(name)) for name in names}
     may = frozenset(stated.insert) - {"model"}
     base = Stated(change=loose | model, may_insert=may, until=stated.until)

@@ -263,7 +263,7 @@ def test_an_observer_that_raises_does_not_touch_the_request(run):
         driver = await drive(service, stream)
         assert stream.upstream == ROUTED
         assert driver.record.outcome == "ok"
-        assert service.observer_failures == 4  # opened, decided, headers, ended
+        assert service.observer_failures == 5  # opened, decided, noted, headers, ended
 
     run(play, service_with(FakeClassifier(MATHS)))
 

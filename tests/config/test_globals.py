@@ -1,3 +1,5 @@
+import pytest
+
 from srd.config.globals import Global
 
 
@@ -33,3 +35,34 @@ def test_thresholds_of_the_classifiers_have_upstreams_defaults() -> None:
     assert modules.classifier.domain.threshold == 0.5
     assert modules.classifier.pii.threshold == 0.9
     assert modules.prompt_guard.threshold == 0.7
+
+
+@pytest.mark.parametrize(
+    ("written", "name_bytes"),
+    [
+        ("", 65536),
+        ("budget_bytes: 3000", 3000),
+        ("assume_auto: true", 0),
+        ("late_model_bytes: 0", 0),
+        ("late_model_bytes: 7", 7),
+        ("late_model_bytes: 1048576", 1048576),
+        ("late_model_bytes: 9999999", 1048576),  # never more than may be held
+        ("late_model_bytes: 9999999, max_held_bytes: 500", 500),
+        ("assume_auto: true, late_model_bytes: 7", 7),  # what is written wins
+        ("assume_auto: false, budget_bytes: 100", 100),
+    ],
+)
+def test_how_far_a_models_name_counts(take, written, name_bytes) -> None:
+    document = take(f"global: {{router: {{streamed_body: {{early_decision: {{{written}}}}}}}}}")
+    assert document.global_.router.streamed_body.early_decision.name_bytes == name_bytes
+
+
+def test_what_becomes_of_odd_bodies_has_the_documented_defaults() -> None:
+    router = Global().router
+    assert (router.compressed, router.unknown_models, router.debug_header) == (
+        "keep",
+        "refuse",
+        "on",
+    )
+    assert (router.message_timeout_ms, router.streamed_body.early_decision.parity) == (150, True)
+    assert (router.limits.max_inflated_bytes, router.limits.max_inflate_ratio) == (268435456, 200)

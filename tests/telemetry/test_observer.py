@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from playbook import by_words
 
 from srd.cli.explain import render as explain
+from srd.exchange.commands import Noted, NoteKind
 from srd.exchange.offline import run_body
 from srd.telemetry.logs import JsonFormatter
 from srd.telemetry.observer import Renderings, decision_fields
@@ -109,3 +110,32 @@ def test_the_fields_are_upstreams(exchange):
     for name in ("reason_code", "original_model", "selected_model", "decision"):
         assert name in fields
     assert fields["routing_latency_ms"] == pytest.approx(3.0, abs=0.01)
+
+
+def test_notes_are_counted_by_kind_and_the_first_of_each_late_name_is_logged(
+    exchange, metrics, caplog
+):
+    record, _ = exchange()
+    renderings = Renderings(metrics, None)
+    caplog.set_level(logging.INFO, logger="srd")
+    for note in (
+        Noted(NoteKind.LATE_MODEL_NAME, "one"),
+        Noted(NoteKind.LATE_MODEL_NAME, "one"),
+        Noted(NoteKind.LATE_MODEL_NAME, "two"),
+        Noted(NoteKind.UNREAD, "content_type"),
+        Noted(NoteKind.FAULT, "MemoryError", MemoryError()),
+        Noted(NoteKind.PARTIAL_UNROUTABLE),
+    ):
+        renderings.noted(record, note)
+    fields = [json.loads(JsonFormatter().format(line)) for line in caplog.records]
+    assert [said["requested_model"] for said in fields] == ["one", "two"]
+    told = metrics.render("")[0].decode()
+    for line in (
+        "srd_late_model_names_total 3",
+        'srd_unread_total{reason="content_type"} 1',
+        'srd_faults_total{error="MemoryError"} 1',
+        'srd_notes_total{kind="partial_unroutable"} 1',
+        'srd_notes_total{kind="late_model_name"} 3',
+    ):
+        assert line in told
+    assert renderings.failures == 0

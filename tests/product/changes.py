@@ -121,13 +121,13 @@ def _gaps(
     return found
 
 
-def first_stays(name: str) -> Check:
+def first_stays(name: str, *, loose: bool = False) -> Check:
     """The value is an array of objects that lose every `name` but the first; nothing else."""
 
     def check(before: bytes | None, after: bytes) -> str:
         if before is None or before[:1] != b"[" or after[:1] != b"[":
             return same(before or b"", after)
-        return same_items(values(before), values(after), frozenset({name}))
+        return same_items(values(before), values(after), frozenset({name}), loose=loose)
 
     return check
 
@@ -137,8 +137,11 @@ def values(array: bytes) -> list[bytes]:
     return [array[start:end] for start, end in items(array, 0)]
 
 
-def same_items(old: list[bytes], new: list[bytes], once: frozenset[str] = frozenset()) -> str:
-    """The same items, but for what stands in `once`: of that, objects lose all but the first."""
+def same_items(
+    old: list[bytes], new: list[bytes], once: frozenset[str] = frozenset(), *, loose: bool = False
+) -> str:
+    """The same items, but for what stands in `once`: of that, objects lose all but the first.
+    `loose`: or they stay whole, since not all of the array is within reach."""
     if len(old) != len(new):
         return f"{len(new)} items instead of {len(old)}"
     for one, two in zip(old, new, strict=True):
@@ -147,6 +150,7 @@ def same_items(old: list[bytes], new: list[bytes], once: frozenset[str] = frozen
             wrong = same(one, two)
         else:
             wrong = "; ".join(differences(one, two, Stated(once=once)))
+            wrong = "" if loose and one == two else wrong
         if wrong:
             return wrong
     return ""

@@ -277,7 +277,7 @@ def _stated(case: Case, sent: Sent, made: Made) -> list[Stated]:
     if asked.prompted and case.api == "chat":
         change[turns] = _conversation(inner)
     elif inner:
-        change[turns] = first_stays("content")
+        change[turns] = first_stays("content", loose=case.mode == "prefix")
     stated = Stated(
         change=change, insert=insert, drop=drop, once=once, may_insert=may_insert, until=until
     )

@@ -241,10 +241,11 @@ class RequestHalf(Passage):
         return [*released, *self._consider(now)]
 
     def give_up(self, fault: Exception) -> list[Command]:
-        """A fault of ours with nothing decided and nothing gone: a refusal, seen by all."""
+        """A fault of ours with nothing told and nothing gone: a refusal, seen by all."""
         noted = Noted(NoteKind.FAULT, type(fault).__name__, fault)
         dropped = self._drop_ask()
         self._forget()
+        self.committed = None
         self.refused, self.state = True, State.CLOSED
         return [noted, *dropped, StopTimers(), Refuse(refusal(500, "internal error"))]
 

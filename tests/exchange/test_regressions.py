@@ -29,6 +29,7 @@ from playbook import (
 
 from srd.exchange.commands import NoteKind
 from srd.exchange.events import BodyMode, Timer
+from srd.exchange.modes import FullDuplex
 
 GZIP = {"content-encoding": "gzip"}
 NAMED_PATH = "/v1/embeddings"
@@ -248,3 +249,19 @@ def test_a_body_that_is_read_for_a_name_only_passes_when_the_gateways_clock_runs
     p >> timer(Timer.MESSAGE) << whole(b'{"input":"')
     p >> body(b'x"}', end=True) << whole()
     p.done()
+
+
+# -- faults ---------------------------------------------------------------------------------------
+
+
+def test_a_fault_behind_the_commit_is_a_refusal_while_nobody_has_seen_the_commit(monkeypatch):
+    def fails(*_args, **_options):
+        raise MemoryError
+
+    monkeypatch.setattr(FullDuplex, "release", fails)
+    p = Playbook(policy_of())
+    p >> headers() << nothing
+    p >> body(chat("derivative", "law-expert"), end=True) << refused(500)
+    assert noted(p)[NoteKind.FAULT] == "MemoryError"
+    assert not p.made.decided
+    assert p.exchange.decision is None

@@ -381,7 +381,7 @@ class RequestHalf(Passage):
             return [*noted, *self._settle(fallback, now)]
         except Exception as second:
             if self.state not in (State.HOLDING, State.ANSWERING):
-                raise
+                raise fault from second
             noted.append(Noted(NoteKind.FAULT, type(second).__name__, second))
             return [*noted, *self._refuse(refusal(500, "internal error"))]
 

@@ -96,6 +96,7 @@ class Deliberation:
         self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
         self._awaits_end = False  # ... and until the body's end is announced
+        self._outcome: Outcome | None = None
         self.ask: Ask | None = None
 
     def __repr__(self) -> str:
@@ -188,7 +189,13 @@ class Deliberation:
     # -- looking ---------------------------------------------------------------------------------
 
     def look(self, now: float) -> Outcome | None:
-        """The outcome if it is certain by now, else None."""
+        """The outcome if it is certain by now, else None. Once there is one it stays, whatever is
+        read on for."""
+        if self._outcome is None:
+            self._outcome = self._look(now)
+        return self._outcome
+
+    def _look(self, now: float) -> Outcome | None:
         if (named := self.explicit()) is not None:
             return named
         if self._awaits_end and self.early:

@@ -84,6 +84,19 @@ class Exchange:
         """What `event` causes, in order. Raises GatewayProtocolError for an illegal event."""
         if self._closed or self._silent:
             return []
+        undecided = self.request.state in _UNDECIDED and not isinstance(event, PeerEnded)
+        try:
+            return self._dispatch(event, now)
+        except GatewayProtocolError:
+            raise
+        except Exception as fault:
+            half = self.request
+            abandoned = half.state is State.CLOSED and not half.refused
+            if not undecided or abandoned:
+                raise
+            return half.give_up(fault)  # whatever was done for this event, nobody has seen it
+
+    def _dispatch(self, event: Event, now: float) -> list[Command]:
         match event:
             case Opened():
                 return self._open(event)
@@ -105,16 +118,7 @@ class Exchange:
     def _to_request(self, event: Event, now: float) -> list[Command]:
         half = self.request
         row = half.row = row_of(half.half, half.state, event)
-        if row.handle is None:
-            return []
-        try:
-            return row.handle(half, event, now)
-        except GatewayProtocolError:
-            raise
-        except Exception as fault:
-            if half.state not in _UNDECIDED:
-                raise
-            return half.give_up(fault)
+        return [] if row.handle is None else row.handle(half, event, now)
 
     def _to_response(self, event: Event, now: float) -> list[Command]:
         if self.request.refused:

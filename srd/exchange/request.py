@@ -244,10 +244,11 @@ class RequestHalf(Passage):
         return [*released, *self._consider(now)]
 
     def give_up(self, fault: Exception) -> list[Command]:
-        """A fault of ours with nothing decided and nothing gone: a refusal, seen by all."""
+        """A fault of ours with nothing told and nothing gone: a refusal, seen by all."""
         noted = Noted(NoteKind.FAULT, type(fault).__name__, fault)
         dropped = self._drop_ask()
         self._forget()
+        self.committed = None
         self.refused, self.state = True, State.CLOSED
         return [noted, *dropped, StopTimers(), Refuse(refusal(500, "internal error"))]
 
@@ -385,7 +386,7 @@ class RequestHalf(Passage):
             return [*noted, *self._settle(fallback, now)]
         except Exception as second:
             if self.state not in (State.HOLDING, State.ANSWERING):
-                raise
+                raise fault from second
             noted.append(Noted(NoteKind.FAULT, type(second).__name__, second))
             return [*noted, *self._refuse(refusal(500, "internal error"))]
 

@@ -68,7 +68,9 @@ def _try(case: Case, harm: str, rng: random.Random) -> tuple[list[str], str]:
     policy = policy_for(case.setting, answers=case.decision == "answer")
     if case.decision == "memo":
         play(policy, request)
-    if harm == "abort" and len(request.pieces) > 1:  # behind the last piece nothing is missing
+    if harm == "abort" and len(request.pieces) == 1:
+        harm = ""  # behind the last piece nothing is missing
+    if harm == "abort":
         request = replace(request, leaves_behind=rng.randrange(len(request.pieces) - 1))
         return _aborted(seen(play(policy, request))), "abort"
     if harm:
@@ -80,7 +82,8 @@ def _try(case: Case, harm: str, rng: random.Random) -> tuple[list[str], str]:
     if harm and not _same(sent):
         return [f"{left.held} bytes are still held"] if left.held else [], ending
     reference = None if left.fired else uncut(case, sent, request)
-    return judge(case, sent, left, reference), ending
+    problems = judge(case, sent, left, reference)
+    return ([] if _was_let_go(case, left, problems) else problems), ending
 
 
 def _timed(request: Request, rng: random.Random) -> Request:
@@ -141,6 +144,13 @@ def _aborted(left: Left) -> list[str]:
     """The client left: nothing may be held, nothing may look whole that is not."""
     found = [f"{left.held} bytes are still held"] if left.held else []
     return found + (["it ended clean and the client was gone"] if left.ending == "clean" else [])
+
+
+def _was_let_go(case: Case, left: Left, problems: list[str]) -> bool:
+    """STREAMED and its timer: the comma before a duplicate had to leave, and its value became null,
+    which no backend takes for turns."""
+    late = case.mode == "streamed" and left.fired and case.duplicate != "none"
+    return late and b":null" in left.body and all("members [" in text for text in problems)
 
 
 def _of_damage(case: Case, sent: Sent, left: Left) -> list[str]:

@@ -109,22 +109,6 @@ class Scanner:
         self._key = bytearray()
         self._key_start = 0
         self._key_told = False
-        self._steps = (
-            self._step_start,
-            self._step_value,
-            self._step_value,
-            self._step_key,
-            self._step_key,
-            self._step_colon,
-            self._step_after,
-            self._step_string,
-            self._step_key_string,
-            self._step_number,
-            self._step_literal,
-            self._step_deep,
-            self._step_loose,
-            self._step_done,
-        )
 
     def __repr__(self) -> str:
         depth = len(self._stack) + self._deep
@@ -139,7 +123,6 @@ class Scanner:
     def feed(self, data: bytes) -> None:
         """Scan the next piece. Raises BodyError; the listener has then heard all before it."""
         at, size = 0, len(data)
-        steps = self._steps
         try:
             while at < size:
                 if self._quiet:
@@ -147,7 +130,7 @@ class Scanner:
                     if at == size:
                         break
                 self.steps += 1
-                at = steps[self._state](data, at)
+                at = _STEPS[self._state](self, data, at)
         except Invalid as error:
             raise BodyError(self.offset + error.at, error.problem) from None
         self.offset += size
@@ -489,6 +472,26 @@ class Scanner:
             return at
         self._state = _State.STRING
         return at + 1
+
+
+#: By state. Functions, not methods of one scanner: a scanner that holds its own methods is a cycle,
+#: and would wait for the garbage collector with all that its listener holds.
+_STEPS = (
+    Scanner._step_start,
+    Scanner._step_value,
+    Scanner._step_value,
+    Scanner._step_key,
+    Scanner._step_key,
+    Scanner._step_colon,
+    Scanner._step_after,
+    Scanner._step_string,
+    Scanner._step_key_string,
+    Scanner._step_number,
+    Scanner._step_literal,
+    Scanner._step_deep,
+    Scanner._step_loose,
+    Scanner._step_done,
+)
 
 
 def _unescape_key(raw: bytes) -> bytes | None:

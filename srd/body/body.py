@@ -319,7 +319,7 @@ class Body:
         try:
             self._edits, self._tail = edits, tail
             self._chunks, self._chunk_bytes = [], 0
-            if not tail:  # which is read to the end
+            if not tail and self._packed:  # mode T is read to the end
                 self._leftover, self._source = b"", Inflater("", self._caps)
             self._out = out
             return leaving

@@ -53,6 +53,8 @@ class Caps:
 def codings(encoding: str) -> tuple[str, ...] | None:
     """The codings of a content-encoding value, first applied first; None when one is unknown, or
     there are more than two. "identity" is no coding."""
+    if not encoding:
+        return ()
     names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
     if any(name not in SUPPORTED_ENCODINGS for name in names):
         return None

@@ -254,6 +254,8 @@ def _is_json(content_type: str) -> bool:
     A missing content type counts as JSON: clients forget it, and the scanner will tell. A blank
     ends a type as a semicolon does, which clients forget too.
     """
+    if content_type == "application/json":
+        return True
     bare = _QUOTED.sub("", content_type).lower()
     words = [part.split(";", 1)[0].split() for part in bare.split(",")]
     kinds = [found[0] for found in words if found]

@@ -73,6 +73,8 @@ _TABLE: tuple[tuple[str, Kind, Api | None], ...] = (
 TABLE: Mapping[str, Route] = MappingProxyType(
     {tail: Route(kind, api, f"/{_VERSION}/{tail}") for tail, kind, api in _TABLE}
 )
+#: The targets of nearly all requests, as they are: none of them is changed by normalising.
+_EXACT = {route.name: route for tail, route in TABLE.items() if "{}" not in tail}
 _WILD = tuple((tail.split("/"), route) for tail, route in TABLE.items() if "{}" in tail)
 _DEPTH = max(tail.count("/") for tail in TABLE) + 2  # with `v1`
 
@@ -101,6 +103,8 @@ def route_of(path: str) -> Route:
     Of several segments `v1` the first counts behind which a row fits: in `/v1/threads/v1/messages`
     the second is an id.
     """
+    if (exact := _EXACT.get(path)) is not None:
+        return exact
     segments = normalised(path).split("/")
     for start in range(max(1, len(segments) - _DEPTH), len(segments)):
         if segments[start] == _VERSION and (row := _row(segments[start + 1 :])) is not None:

@@ -66,6 +66,8 @@ class Plan:
     def stamped(self, decision: Decision) -> Decision:
         """The Decision as it is carried out: what it asks for in vain is not said to be there."""
         thinks = decision.reasoning if self.reasoning else None
+        if not (self.plugins or self.not_carried_out) and thinks is decision.reasoning:
+            return decision
         return replace(
             decision,
             reasoning=thinks,

@@ -104,7 +104,7 @@ class Router:
         )
 
     def explicit(self, model: str) -> Decision:
-        """The client named a known model: it is taken at its word, and nothing else is asked."""
+        """The client named a model, known or passed on: it is taken at its word."""
         return _bare(named(model, self.document), Basis.EXPLICIT, model)
 
     def fallback(self, reason: str, *, requested_model: str | None = None) -> Decision:

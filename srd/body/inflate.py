@@ -1,4 +1,4 @@
-"""Compressed request bodies, opened with caps, as far as somebody wants to read.
+"""Compressed bodies, opened with caps, as far as somebody wants to read.
 
 Why this file exists: a gateway passes a body to us as the client packed it, and a few kilobytes of
 zeros must not become a gigabyte here. It must not know what the bytes mean.

@@ -1,7 +1,7 @@
 """Who hears what the scanner finds, and what it may ask for.
 
-Why this file exists: the reader and the edits are listeners of the same scanner; this is all that
-they and it know of each other.
+Why this file exists: the reader, the edits and the figures of an answer are listeners of one
+scanner; this is all that they and it know of each other.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Why this file exists: signals look at these; `reader` fills them while the bytes pass. It must not
 know JSON.
 
-Texts follow upstream section 1.16: a message's text is its string content, or its text parts (type
+Texts follow upstream: a message's text is its string content, or its text parts (type
 text or none) joined by one space; messages without text are ignored.
 """
 

@@ -28,7 +28,7 @@ _PARAMS = 32  # small scalars that are kept beside the known ones
 _PARAM_BYTES = 256
 _NAMES = 16  # of repeated members
 _DEPTH = 8  # down to which texts of a repeated member are read
-#: Upstream section 1.16: at most 32 entries, keys of 128 and values of 1024 bytes.
+#: As upstream: at most 32 entries, keys of 128 and values of 1024 bytes.
 _METADATA, _METADATA_KEY, _METADATA_VALUE = 32, 128, 1024
 
 

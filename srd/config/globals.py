@@ -1,8 +1,8 @@
 """`global`: how the router itself behaves.
 
-Why this file exists: one module per part of the v0.3 document (upstream sections 1.11 to 1.14).
-Blocks of features that srd does not have are typed only as far as needed to see whether they are
-switched on; what is warned about lives in `srd.config.features`.
+Why this file exists: one module per part of the v0.3 document. Blocks of features that srd does not
+have are typed only as far as needed to see whether they are switched on; what is warned about lives
+in `srd.config.features`.
 """
 
 from collections.abc import Mapping

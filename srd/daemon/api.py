@@ -1,8 +1,8 @@
 """`/api/v1/classify/...` and `/api/v1/eval`: upstream's management API on the path that serves.
 
-Why this file exists: dashboards and scripts of the vLLM Semantic Router ask these routes (upstream
-section 4.4). Answers come from the same exchange and classifier as real requests, on a worker
-thread. It must not know HTTP framing.
+Why this file exists: dashboards and scripts of the vLLM Semantic Router ask these routes. Answers
+come from the same exchange and classifier as real requests, on a worker thread. It must not know
+HTTP framing.
 """
 
 from __future__ import annotations

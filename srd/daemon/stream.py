@@ -1,7 +1,8 @@
 """Drives one Exchange over one gRPC stream: decode, feed, carry out, encode.
 
 Why this file exists: everything that has time in it (awaiting, timers, threads, clocks) around the
-pure machine, and nothing else. What to answer is never decided here.
+pure machine, and nothing else. What to answer is decided in the exchange; here only where there is
+none to ask: too many streams, or a fault of ours.
 
 One task does it all: it takes what is next from the inbox, feeds it, and puts the answers in the
 outbox, in the order in which the machine gave them. It waits in one place only, for something to

@@ -2,7 +2,7 @@
 
 Why this file exists: a chat client sends the same prefix each turn; remembering its decision keeps
 the conversation on one model and saves the inference. It must not know what a key is made of (the
-caller puts configuration generation, requested model and text into it), nor read a clock.
+caller puts all evidence into it: see srd.exchange.deliberation), nor read a clock.
 """
 
 from __future__ import annotations

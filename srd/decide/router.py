@@ -58,7 +58,7 @@ class Router:
         return frozenset(self._auto) | frozenset(self._known)
 
     def is_auto(self, name: str) -> bool:
-        """True for the names that are routed; compared exactly (upstream section 1.9)."""
+        """True for the names that are routed; compared exactly, as upstream does."""
         return name in self._auto
 
     def is_known(self, name: str) -> bool:
@@ -104,7 +104,7 @@ class Router:
         )
 
     def explicit(self, model: str) -> Decision:
-        """The client named a known model: it is taken at its word, and nothing else is asked."""
+        """The client named a model, known or passed on: it is taken at its word."""
         return _bare(named(model, self.document), Basis.EXPLICIT, model)
 
     def fallback(self, reason: str, *, requested_model: str | None = None) -> Decision:
@@ -132,7 +132,7 @@ def _bare(
 
 
 def _category(matched: Sequence[str]) -> str | None:
-    """The name part of the first matched domain leaf (upstream section 1.7)."""
+    """The name part of the first matched domain leaf, as upstream."""
     for key in matched:
         if key.startswith(_DOMAIN):
             return key[len(_DOMAIN) :]

@@ -19,7 +19,7 @@ from srd.plugins.errors import Immediate
 @dataclass(frozen=True, slots=True)
 class ModeOverride:
     """All six fields of ProcessingMode, always explicit: an unset body mode means NONE to both
-    gateways (protocol reference 1.5). Header and trailer modes: 1 SEND, 2 SKIP."""
+    gateways (Envoy's processing_mode.proto). Header and trailer modes: 1 SEND, 2 SKIP."""
 
     request_header_mode: int
     response_header_mode: int
@@ -77,7 +77,8 @@ class ReplyTrailers:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer the client ourselves. Always before the header reply (protocol reference 2.1)."""
+    """Answer the client ourselves. Never once a byte of the body has left, and in full duplex not
+    behind the header reply: the upstream's request is open then."""
 
     immediate: Immediate
 

@@ -12,8 +12,8 @@ where a model's name counts, and the cap on held bytes.
 
 The rule for a late name stands in `name_counts` and `_name_settled`, and nowhere else: a model name
 counts if its value ends within the first `EarlyDecision.name_bytes` of the inflated body, and no
-outcome leaves before that offset, the name, or the end of the body has passed. Timers alone
-shorten it, and then the basis says so.
+outcome leaves before that offset, the name, or the end of the body has passed. Timers and memory
+pressure alone shorten it, and then the basis says so.
 
 * complete: the body ended within the budget. The last user message decides; all signals answer.
 * early: the body is larger. Stage by stage over the first user message, until the verdict is final.
@@ -256,7 +256,7 @@ class Deliberation:
         )
 
     def explicit(self) -> Outcome | None:
-        """The client named a model: no signals, no decision, no plugins (upstream section 0)."""
+        """The client named a model: no signals, no decision, no plugins, as upstream."""
         seen, router = self._body.model, self._policy.router
         if seen is None or not self.name_counts(seen):
             return None

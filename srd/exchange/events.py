@@ -43,7 +43,8 @@ class Timer(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The first message announced how bodies will come (protocol reference 1.1)."""
+    """The first message announced how bodies will come (ProtocolConfiguration in Envoy's
+    external_processor.proto); UNKNOWN where it did not."""
 
     request_mode: BodyMode = BodyMode.UNKNOWN
     response_mode: BodyMode = BodyMode.UNKNOWN
@@ -65,7 +66,7 @@ class HeadersArrived:
 
 @dataclass(frozen=True, slots=True)
 class BodyArrived:
-    """One body message. `end` with empty data is legal and common (protocol reference 1.3)."""
+    """One body message. `end` with empty data is legal, and common: both gateways send it."""
 
     direction: Direction
     data: bytes

@@ -1,8 +1,8 @@
 """What the request headers alone say: is this ours, which API shape, how large, how encoded.
 
-Why this file exists: both dialects (Envoy: pseudo headers first; AgentGateway: last) meet here,
-and nothing else looks at raw headers. It must not know bodies or decisions, nor the table of paths
-(srd.exchange.paths).
+Why this file exists: both dialects (Envoy: pseudo headers first; AgentGateway: last) meet here, and
+nothing else looks at raw request headers. It must not know bodies or decisions, nor the table of
+paths (srd.exchange.paths).
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFact
 
 
 def is_model_list(facts: RequestFacts) -> bool:
-    """True for GET /v1/models, which the router can answer itself (upstream section 2.2)."""
+    """True for GET /v1/models, which the router can answer itself, as upstream does."""
     return facts.method == "GET" and paths.is_model_list(facts.path)
 
 

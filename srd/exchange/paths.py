@@ -23,7 +23,7 @@ class Kind(enum.Enum):
 
     ROUTED = "routed"  # its prompt is read and its model chosen
     NAMED = "named"  # never routed; its top-level `model` may be no auto name
-    BATCH = "batch"  # never routed; no `model` of the requests in it may be an auto name
+    BATCH = "batch"  # never routed; its requests have models of their own, which are not read
     PASS = "pass"  # whatever it holds is not ours to look at
 
 

@@ -1,7 +1,7 @@
 """One configuration generation, compiled: everything an exchange consults and never changes.
 
 Why this file exists: a reload swaps one object, and exchanges in flight keep the one they began
-with. It must not know files, reloads or the classifier behind the signals.
+with. It must not know files, when a reload is due, or how the classifier scores.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Where each half of an exchange can be.
 
-Why this file exists: the two halves, the table of transitions and the driver speak of states, and
-none of them may own the word alone. What leads from one to another stands in srd.exchange.table.
+Why this file exists: the two halves, the table of transitions and the machine that joins them speak
+of states, and none of them may own the word alone. What leads from one to another stands in
+srd.exchange.table.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import enum
 
 
 class State(enum.Enum):
-    """Where the request is."""
+    """Where a half is. The response is WAITING, FLOWING, DONE or CLOSED."""
 
     WAITING = "waiting"  # nothing has arrived
     HOLDING = "holding"  # ours, undecided: nothing of the body has left

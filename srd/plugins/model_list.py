@@ -1,7 +1,7 @@
 """`GET /v1/models`: the names that a client may ask for.
 
-Why this file exists: the router answers this one itself, in the header phase (upstream sections 2.2
-and 2.8). It must not know what the backends really serve.
+Why this file exists: the router answers this one itself, in the header phase, as upstream does. It
+must not know what the backends really serve.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a Decision does to its request: edits of the body, request headers, or an answer at once.
 
 Why this file exists: everything that a decision asks for is settled in one value before the header
-reply, because nothing may fail after it. It walks the table of plugins; it must not know any one of
-them, nor body modes, splices or the gateway.
+reply, because a fault after it can only end the stream. It walks the table of plugins; of them it
+must know none but reasoning's name, for the header that tells of it, nor body modes, splices or the
+gateway.
 
 Unlike upstream, `stream` and `stream_options` are left as the client wrote them.
 """

@@ -1,7 +1,8 @@
 """The Decision as response headers: one of its renderings.
 
-Why this file exists: clients and operators read here where a request went and why (upstream section
-2.6). It must not know how the decision was reached, nor look at the response.
+Why this file exists: clients and operators read here where a request went and why, under upstream's
+names. It must not know how the decision was reached, nor look at the response beyond its headers'
+names.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is counted of every exchange, under upstream's names and ours.
 
-Why this file exists: dashboards ask for `llm_*` (upstream section 4.1); what upstream cannot
-see, because it waits for the end of the body, is `srd_*`. Label values come from the document or
-from fixed sets of ours, never from a client. It must not know spans or log lines.
+Why this file exists: dashboards ask for upstream's `llm_*`; what upstream cannot see, because it
+waits for the end of the body, is `srd_*`. Label values come from the document or from fixed sets of
+ours, never from a client. It must not know spans or log lines.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """ProcessingResponse to bytes: the replies that srd gives.
 
-Why this file exists: a reply must please two gateways that disagree (protocol reference 1.5), so
-the portable form is written here once: lower-case names, `raw_value` only and never empty, `append`
-unset, valid UTF-8. It must not know why a reply is given, nor how many headers a gateway takes:
-leaving some out is never right, so whoever decides what is asked for refuses instead.
+Why this file exists: a reply must please two gateways that disagree (Envoy's
+external_processor.proto and mutation rules; AgentGateway's ext_proc), so the portable form is
+written here once: lower-case names, `raw_value` only and never empty, `append` unset, valid UTF-8.
+It must not know why a reply is given, nor how many headers a gateway takes: leaving some out is
+never right, so whoever decides what is asked for refuses instead.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def encode_body_reply(
     """The reply to a body in BUFFERED, BUFFERED_PARTIAL and STREAMED.
 
     `body` replaces what was sent, None leaves it, `clear` empties it. Whoever changes the length
-    in BUFFERED sets content-length here too (protocol reference 1.5).
+    in BUFFERED sets content-length here too: both gateways refuse one that does not fit.
     """
     mutation = encode_header_mutation(set_headers, remove_headers)
     common = delimited(2, mutation) if mutation else b""
@@ -185,8 +186,8 @@ def encode_immediate(
 ) -> bytes:
     """An answer to the client in the upstream's place.
 
-    ValueError for a status outside 200..599: AgentGateway's request task dies of it (protocol
-    reference 1.6). Bytes of `body` that are not UTF-8 become U+FFFD: it would drop the stream.
+    ValueError for a status outside 200..599: AgentGateway's request task dies of it. Bytes of
+    `body` that are not UTF-8 become U+FFFD: it would drop the stream.
     """
     if not 200 <= status <= 599:
         raise ValueError(f"immediate response with status {status}, must be 200 to 599")
@@ -206,7 +207,7 @@ def encode_message_timeout(seconds: float) -> bytes:
     """Asks Envoy for more time for the reply that it waits for.
 
     Needs max_message_timeout there, works once per state, and has no effect in
-    FULL_DUPLEX_STREAMED; AgentGateway drops the message (protocol reference 1.5).
+    FULL_DUPLEX_STREAMED; AgentGateway drops the message.
     """
     nanoseconds = round(seconds * 1_000_000_000)
     whole, rest = divmod(nanoseconds, 1_000_000_000)

@@ -419,7 +419,7 @@ class Body:
         if edits is None:
             return BodyNotes(duplicates=tuple(self._reader.duplicates))
         seen = self._reader.model
-        first = (edits.first_model if seen is None else seen.value) or ""
+        first = edits.first_model or (seen.value if seen is not None else None) or ""
         replaced = edits.model_name is not None and first.strip() not in ("", edits.model_name)
         return BodyNotes(
             first[:256] if replaced else None,

@@ -72,7 +72,6 @@ class RequestFacts:
     coding: str = ""
     coding_known: bool = True
     tunnel: bool = False
-    accepts_sse: bool = False
     debug: bool = False
     skip: bool = False
     unread: Unread = ""
@@ -106,16 +105,6 @@ class RequestFacts:
     def unwanted(self) -> tuple[str, ...]:
         """Headers to remove from every request that passes, on whatever path."""
         return (*self.spoofed, *self.credentials)
-
-    @property
-    def encoding(self) -> str:
-        """`coding`, by its older name."""
-        return self.coding
-
-    @property
-    def upgrade(self) -> bool:
-        """`tunnel`, by its older name."""
-        return self.tunnel
 
     def values(self, name: str) -> tuple[str, ...]:
         """The lines of a header, in order, without blanks around them; blank ones are left out.
@@ -164,7 +153,6 @@ def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFact
         coding=coding or "",
         coding_known=coding is not None,
         tunnel=tunnel,
-        accepts_sse="text/event-stream" in joined.get("accept", "").lower(),
         debug=_is_true(first.get(DEBUG_HEADER)),
         skip=skip,
         unread=unread,

@@ -23,6 +23,7 @@ from srd.exchange.commands import (
     ReplyHeaders,
     ReplyTrailers,
 )
+from srd.exchange.errors import ExchangeBug
 from srd.exchange.events import (
     BodyArrived,
     BodyMode,
@@ -86,7 +87,8 @@ class ResponseHalf:
         if 100 <= status < 200 and not end:
             removed = self._room(facts, spoofed, ())
             return [ReplyHeaders("response", remove_headers=removed)]
-        self.state, self._status = State.FLOWING, status
+        self._become(State.FLOWING)
+        self._status = status
         kind = _values(headers, "content-type").split(",", 1)[0]
         self._events = kind.split(";", 1)[0].strip().lower() == "text/event-stream"
         set_headers: Headers = ()
@@ -105,7 +107,7 @@ class ResponseHalf:
     def on_body(self, event: BodyArrived, now: float) -> list[Command]:
         """One body message, passed on as it is."""
         data, end = event.data, event.end
-        self.state = State.FLOWING
+        self._become(State.FLOWING)
         commands: list[Command] = (
             chunks("response", data, end=end)
             if self._mode is BodyMode.FULL_DUPLEX_STREAMED
@@ -121,9 +123,8 @@ class ResponseHalf:
     def close(self) -> list[Command]:
         """The stream ends, perhaps before the response did."""
         open_ = self.state in (State.WAITING, State.FLOWING)
-        commands = self._finish(ended=False) if open_ else []
-        self.state = State.CLOSED
-        return commands
+        self.state = State.CLOSED  # outside the table: the stream itself has ended
+        return self._usage_told(ended=False) if open_ else []
 
     def _observe(self, data: bytes) -> list[Command]:
         """Look at what passes. A fault ends the looking, never the exchange."""
@@ -139,7 +140,10 @@ class ResponseHalf:
         return [Noted(NoteKind.FAULT, type(error).__name__, error)]
 
     def _finish(self, *, ended: bool) -> list[Command]:
-        self.state = State.DONE
+        self._become(State.DONE)
+        return self._usage_told(ended=ended)
+
+    def _usage_told(self, *, ended: bool) -> list[Command]:
         noted: list[Command] = []
         try:
             if self._usage is not None:
@@ -167,6 +171,12 @@ class ResponseHalf:
                 ended=ended,
             ),
         ]
+
+    def _become(self, state: State) -> None:
+        """The table says where the event at hand may lead; staying is always legal."""
+        if state is not self.state and (self.row is None or state not in self.row.to):
+            raise ExchangeBug(f"response: {self.state} -> {state} by {self.row}")
+        self.state = state
 
     @staticmethod
     def _room(facts: RequestFacts, spoofed: tuple[str, ...], ours: Headers) -> tuple[str, ...]:

@@ -169,7 +169,8 @@ class Metrics:
         decision = record.decision
         if decision is None:
             return
-        model, name, basis = decision.model, decision.name or "", str(decision.basis)
+        model, name = self._named(decision.model), decision.name or ""
+        basis = str(decision.basis)
         self._requests.add(model)
         self._basis.add(basis, name, model)
         self._inflight[(model,)] = self._inflight.get((model,), 0) + 1
@@ -191,6 +192,12 @@ class Metrics:
             self._evaluation.observe(record.decided_at - record.evidence_at)
         self._count_rules(decision, name)
 
+    def _named(self, model: str) -> str:
+        """The model as a label: with `unknown_models: pass` a client may name anything."""
+        service = self._daemon.service
+        known = not model or service is None or service.policy.router.is_known(model)
+        return model if known else "other"
+
     def _count_rules(self, decision: Decision, name: str) -> None:
         self._evaluated.add()
         for fact in decision.signals:
@@ -210,7 +217,8 @@ class Metrics:
         if thinking is not None:
             enabled = "true" if thinking.enabled else "false"
             category = decision.category or ""
-            self._reasoning.add(category, decision.model, enabled, thinking.effort)
+            model = self._named(decision.model)
+            self._reasoning.add(category, model, enabled, thinking.effort)
             if thinking.family:
                 self._template.add(thinking.family, thinking.parameter)
                 if thinking.enabled:
@@ -241,14 +249,15 @@ class Metrics:
         decision = record.decision
         if decision is None:
             return
-        key = (decision.model,)
+        model = self._named(decision.model)
+        key = (model,)
         self._inflight[key] = max(0, self._inflight.get(key, 0) - 1)
         if record.replied_at and record.first_byte_at:
             self._latency.observe(record.replied_at - record.first_byte_at, trace_id=trace_id)
             since = record.evidence_at or record.first_byte_at
             waited = max(0.0, record.replied_at - since)
             self._waited.observe(waited, str(decision.basis), trace_id=trace_id)
-        self._count_usage(record, decision.model)
+        self._count_usage(record, model)
 
     def _count_usage(self, record: ExchangeRecord, model: str) -> None:
         observed = record.observed

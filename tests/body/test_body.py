@@ -458,7 +458,7 @@ def test_a_fault_while_reading_is_no_fault_of_the_commit(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("data", "late"),
+    ("data", "name"),
     [
         (b'{"a":1,"model":"gpt-4o"}', "gpt-4o"),
         (b'{"a":1,"model":"gpt-4o","model":"other"}', "gpt-4o"),
@@ -470,12 +470,11 @@ def test_a_fault_while_reading_is_no_fault_of_the_commit(monkeypatch):
         (b'{"a":1,"model":"' + b"x" * 9000 + b'"}', "…"),
     ],
 )
-def test_a_name_that_came_too_late_is_noted(data, late):
+def test_a_name_in_whose_place_another_leaves_is_noted_for_every_cut(data, name):
     for at in range(min(len(data), 60)):
         body = opened(data[:at])
-        known = body.model is not None
         out = body.commit(MODEL).data + body.flow(data[at:], end=True)
-        assert body.notes.late_model == (None if known else late)
+        assert body.notes.replaced_model == name
         assert set(re.findall(rb'"model":"([^"]*)"', out)) == {b"math-expert"}
 
 
@@ -487,7 +486,7 @@ def test_notes_are_there_at_any_time():
     body.read()
     assert body.notes.duplicates == ("model", "content")
     body.commit(Rewrite(model="m", system_prompt=SystemPrompt("s", "insert")))
-    assert body.notes == BodyNotes(None, ("model", "content"), False)
+    assert body.notes == BodyNotes("a", ("model", "content"), False)
 
 
 def test_a_body_names_its_model_its_place_and_its_kind():

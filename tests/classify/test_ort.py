@@ -21,7 +21,7 @@ def test_one_installed_runtime_is_named():
 
 
 def test_no_runtime_is_an_error_that_says_what_to_install():
-    with pytest.raises(ModelError, match=r"install srd\[cpu\] or srd\[gpu\]"):
+    with pytest.raises(ModelError, match=r"install semantic-router-daemon\[cpu\] or "):
         ort.check_installed(installed())
 
 

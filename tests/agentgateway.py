@@ -273,7 +273,7 @@ class Call(Processing):
         """Let the exchange come to its end and the client leave; the status of the stream.
 
         PunishedError when anything was lost on the way."""
-        if self.released.is_set() and not (self.refused or self._responded.is_set()):
+        if self.released.is_set() and not (self.answered.is_set() or self._responded.is_set()):
             await self.respond(end=True)
         while await self.chunk() is not None:
             pass

@@ -89,9 +89,9 @@ class Processing:
     """One request's way through the processor.
 
     `strays` are replies whose content reaches nobody, `replies` all but pieces of bodies,
-    `warnings` what the gateway ignored of them. `cut`: why the backend's body ended, cleanly, before the
-    processor had ended it; `refused`: the processor's immediate response. `over`: the processor has
-    ended the stream, with `status`. `broken`: a peer lost its connection.
+    `warnings` what the gateway ignored of them. `cut`: why the backend's body ended, cleanly,
+    before the processor had ended it; `refused`: the processor's immediate response. `over`: the
+    processor has ended the stream, with `status`. `broken`: a peer lost its connection.
     """
 
     request: Head

@@ -130,6 +130,7 @@ class Connection(asyncio.Protocol):
         self.window = CONNECTION_WINDOW
         self.owed = 0
         self.lost = asyncio.Event()
+        self.exhausted = asyncio.Event()  # the server may send nothing more for anybody, for once
         self._greeted = asyncio.Event()
         self._slots = asyncio.Event()
 
@@ -317,6 +318,8 @@ class Stream:
             self._frames.append(event.data)
             self.window -= event.flow_controlled_length
             self._connection.window -= event.flow_controlled_length
+            if not self._connection.window:
+                self._connection.exhausted.set()
             self._came.set()
         elif isinstance(event, (ResponseReceived, TrailersReceived)):
             told = dict(event.headers).get("grpc-status")

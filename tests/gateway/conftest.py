@@ -47,16 +47,6 @@ def srd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Srd]:
         yield process
 
 
-@pytest.fixture(scope="session")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Srd]:
-    """Another process, which waits one second for a body."""
-    path = tmp_path_factory.mktemp("hasty") / "config.yaml"
-    early = "early_decision: {budget_bytes"
-    path.write_text(KEYWORDS.replace(early, f"timeout_sec: 1\n      {early}"))
-    with Srd(path) as process:
-        yield process
-
-
 @pytest.fixture
 def state(srd: Srd) -> Callable[[], dict[str, Any]]:
     """What /debug/state of the process says now."""

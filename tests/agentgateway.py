@@ -1,20 +1,28 @@
-"""An emulator of AgentGateway v1.4 over real gRPC: it fails on whatever the real one would punish.
+"""A model of AgentGateway 1.4 and newer, over real gRPC, for tests of what srd promises behind it.
 
-Why this file exists: there is no wheel of AgentGateway to test against, and what it does with our
-replies differs from Envoy in ways that lose or hang requests. Written from protocol reference 1.1
-to 1.6, not from its source; it was never compared with the real program. It must not know `srd`.
+Why this file exists: the real gateway is not at hand where the tests run, and what it makes of our
+replies differs from Envoy in ways that cut, lose or hang requests. It does what the program was
+seen to do and what its source says, also where that is unkind; it must not know how `srd` works.
 
     async with AgentGateway(address) as gateway:
-        call = gateway.open()                   # one HTTP request
+        call = gateway.open()                   # one HTTP request of some client
         await call.headers()
         await call.frame(b"...", end=True)
-        await call.released.wait()              # the header reply is here: the upstream is called
-        await call.finished.wait()              # the upstream has the whole body
-        await call.close()                      # half-close, then wait for the server's end
+        await call.reach(call.released)         # the header reply is here: the upstream is called
+        await call.reach(call.finished)         # the upstream has a whole body, or a cut one
+        await call.respond(200)
+        await call.close()                      # the client has all; nothing that was said is lost
 
-What is modelled: pseudo headers last and in `value`; at most 10 messages wait for the stream; one
-dispatcher for both directions, which blocks on a body channel of one slot that is drained only
-after the header reply; 4 MiB decode limit; strict UTF-8; a reply without a known oneof is dropped.
+All streams share one connection with hyper's windows (2 MiB a stream, 5 MiB in all). Replies wait
+in 10 slots, then one slot a direction, then one slot before the backend or the client. Streams are
+never reset: they end with a half-close once request, response head and bodies are done, and the
+reader stays until the server ends them.
+
+Not modelled, by name: BufferedPartial; attributes, metadataContext and dynamic metadata; `ai`
+backends, which read a body again; retries and mirrors; two policies in one request; the bytes
+behind a 101; TLS; requestTimeout and every other clock (`time_out` is called instead); hyper's
+cutting of HTTP/1.1 bodies (the test's frames are its frames); the client connection that is lost
+when a task panics (here PunishedError).
 """
 
 from __future__ import annotations
@@ -22,19 +30,31 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal, Self
 
-import grpc
-import grpc.aio
+from agentgateway_headers import Head, HeaderMap, forwarded
+from agentgateway_processing import (
+    BUFFERED,
+    DUPLEX,
+    NONE,
+    PROCESS,
+    Answer,
+    Frame,
+    GatewayError,
+    Options,
+    Processing,
+    PunishedError,
+)
+from agentgateway_wire import Connection
+from grpclib.const import Status
 
-from srd.wire.messages import BodyMode, Phase, ProtocolConfig
-from srd.wire.peer import Reply, decode_response, encode_request
+from srd.wire.messages import BodyMode
+
+__all__ = ["BUFFERED", "DUPLEX", "NONE", "PROCESS", "AgentGateway", "Call", "PunishedError", "run"]
 
 SECONDS = 60.0
-DECODE_LIMIT = 4 << 20
-PROCESS = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
-DUPLEX, BUFFERED, NONE = BodyMode.FULL_DUPLEX_STREAMED, BodyMode.BUFFERED, BodyMode.NONE
+H2_FRAME = 16_384
 
 
 def run(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -47,18 +67,12 @@ def run(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     return runner
 
 
-class PunishedError(AssertionError):
-    """A reply that would have cost the request on the real gateway."""
-
-
 class AgentGateway:
-    """The connection to the processor; every HTTP request is a stream on it."""
+    """The gateway: one connection to the processor, a stream on it for every request."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            address, options=[("grpc.max_receive_message_length", DECODE_LIMIT)]
-        )
-        self._process = self._channel.stream_stream(PROCESS)
+        self._address = address
+        self._connecting: asyncio.Task[Connection] | None = None
         self._calls: list[Call] = []
 
     async def __aenter__(self) -> Self:
@@ -66,54 +80,75 @@ class AgentGateway:
 
     async def __aexit__(self, *exc_info: object) -> None:
         for call in self._calls:
-            call.drop()
-        await self._channel.close()
+            call.stop()
+        await self.crash()
 
-    def open(self, mode: BodyMode = DUPLEX, response_mode: BodyMode = NONE) -> Call:
-        """Open the stream of one request, before anything is sent on it."""
-        call = Call(self._process(), mode, response_mode)
+    async def connection(self) -> Connection:
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(Connection.to(self._address))
+        return await asyncio.shield(self._connecting)
+
+    async def crash(self) -> None:
+        """The gateway's process dies."""
+        if self._connecting is not None:
+            await asyncio.wait({self._connecting})
+            if self._connecting.exception() is None:
+                connection = self._connecting.result()
+                connection.abort()
+                await connection.lost.wait()
+
+    def open(
+        self,
+        mode: BodyMode = DUPLEX,
+        response_mode: BodyMode = NONE,
+        *,
+        client: Literal["http1", "http2"] = "http1",
+        **options: Any,
+    ) -> Call:
+        """A client that has not sent anything yet."""
+        call = Call(self, mode, response_mode, client, Options(**options))
         self._calls.append(call)
         return call
 
 
-class Call:
+class Call(Processing):
     """One request and its response.
 
-    `body` and `digest` are what the upstream read; `gate` cleared keeps it from reading, `jammed`
-    tells that the dispatcher waits for it.
-    `answers` are the replies of the response direction, `refused` an immediate response.
+    The backend: `request` is the head that it got, `body` and `digest` what it read; `gate`
+    cleared keeps it from reading, `jammed` tells that replies wait for it. `released`: it is called
+    or the client was refused, `finished`: it has read the body's end or there is none. The client:
+    `answered` with `answer`.
     """
 
-    def __init__(self, stream: Any, mode: BodyMode, response_mode: BodyMode) -> None:
-        self.mode = mode
-        self.headers_seen: dict[str, bytes] = {}
+    def __init__(
+        self,
+        gateway: AgentGateway,
+        mode: BodyMode,
+        response_mode: BodyMode,
+        client: str,
+        options: Options,
+    ) -> None:
+        super().__init__(gateway.connection, mode, response_mode, options)
         self.body = bytearray()
         self.size = 0
         self.digest = hashlib.sha256()
-        self.released = asyncio.Event()
-        self.finished = asyncio.Event()
+        self.released, self.finished = asyncio.Event(), asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
-        self.jammed = asyncio.Event()
-        self.refused: Reply | None = None
-        self.dropped = 0
-        self.answers: asyncio.Queue[Reply] = asyncio.Queue(11)
-        self.sent = 0
+        self.answered = asyncio.Event()
+        self.answer: Answer
         self.sent_bytes = 0
-        self._stream = stream
-        self._config: ProtocolConfig | None = ProtocolConfig(mode, response_mode)
-        self._buffered: bytes | None = None
-        self._trailers_sent = False
-        self._requests: asyncio.Queue[bytes | None] = asyncio.Queue(10)
-        self._chunks: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(1)
-        self._writer = asyncio.create_task(self._write())
-        self._reader = asyncio.create_task(self._read())
-        self._upstream = asyncio.create_task(self._pump())
+        self._client = client
+        self._rides = False  # the end rides on the last data
+        self._left = 0  # of what content-length announced
+        self._upstream_head: Head | None = None
+        self._responded, self._timed_out = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Call sent={self.sent} upstream={self.size} released={self.released.is_set()}>"
 
-    # -- what the client and the upstream do -----------------------------------------------------
+    # -- the client ------------------------------------------------------------------------------
 
     async def headers(
         self,
@@ -121,179 +156,193 @@ class Call:
         *,
         method: str = "POST",
         end: bool = False,
-        extra: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | Sequence[tuple[str, str]] = (),
     ) -> None:
-        fields = {"content-type": "application/json", **(extra or {})}
-        fields |= {":method": method, ":scheme": "http", ":authority": "a.example", ":path": path}
-        pairs = [(name, value.encode()) for name, value in fields.items()]
-        self.headers_seen = dict(pairs)
-        await self._send(Phase.REQUEST_HEADERS, headers=pairs, end_of_stream=end)
-        if end:
-            self.finished.set()
+        """The request's head; a body follows unless `end`."""
+        fields = list(extra.items()) if isinstance(extra, Mapping) else extra
+        pairs = [("content-type", b"application/json")]
+        pairs += [(name, value.encode()) for name, value in fields]
+        length = dict(fields).get("content-length")
+        self._rides = self._client == "http2" or length is not None
+        self._left = int(length or 0)
+        self._had_body = not end and length != "0"
+        self.request = Head(forwarded(pairs), method.encode(), b"http", b"a.example", path.encode())
+        self.warnings = self.request.warnings
+        if not self._had_body:
+            self._upload.finish()
+        self._spawn(self._open_stream())
+        self._task = self._spawn(self._serve())
 
     async def frame(self, data: bytes = b"", *, end: bool = False) -> None:
-        """One HTTP body frame of a full duplex request."""
+        """A piece of the request's body; `end` is implied where content-length tells it."""
         self.sent_bytes += len(data)
-        await self._send(Phase.REQUEST_BODY, body=data, end_of_stream=end)
-
-    async def whole(self, data: bytes) -> None:
-        """The body of a Buffered request: sent once the headers were answered."""
-        await self.reach(self.released)
-        if self.refused is None:
-            self._buffered = data
-            await self._send(Phase.REQUEST_BODY, body=data, end_of_stream=True)
+        if self._client == "http1" and self._rides:
+            self._left -= len(data)
+            end = self._left <= 0
+            if not data:
+                return
+        step = H2_FRAME if self._client == "http2" else len(data) or 1
+        pieces = [data[at : at + step] for at in range(0, len(data), step)]
+        if not pieces and self._rides:
+            pieces = [b""]
+        for piece in pieces:
+            last = end and self._rides and piece is pieces[-1]
+            await self._upload.put(Frame(piece, last))
+        if end:
+            self._upload.finish()
 
     async def trailers(self) -> None:
-        self._trailers_sent = True
-        await self._send(Phase.REQUEST_TRAILERS, headers=[("x-checksum", b"1")])
+        """The request ends with trailers."""
+        await self._upload.put(Frame(trailers=True))
+        self._upload.finish()
+
+    def abort(self) -> None:
+        """The client goes away. Of an HTTP/1.1 client the gateway sees it only where it reads."""
+        self._upload.abort()
+        if self._client == "http2" and self._task is not None:
+            self._task.cancel()
+
+    async def chunk(self) -> bytes | None:
+        """The next piece of the answer's body, None at its end. Not called: not read."""
+        await self.reach(self.answered)
+        if self.answer.frames is None:
+            body, self.answer.body = self.answer.body, b""
+            return body or None
+        while (frame := await self._or_fail(self.answer.frames.get())) is not None:
+            if frame.aborted:
+                self.broken.set()
+                return None
+            if frame.data:
+                return bytes(frame.data)
+        return None
+
+    # -- the backend -----------------------------------------------------------------------------
 
     async def respond(
-        self, status: int = 200, content_type: str = "application/json", *, end: bool = False
+        self,
+        status: int = 200,
+        content_type: str = "application/json",
+        *,
+        end: bool = False,
+        extra: Mapping[str, str] | None = None,
     ) -> None:
-        pairs = [("content-type", content_type.encode()), (":status", str(status).encode())]
-        await self._send(Phase.RESPONSE_HEADERS, headers=pairs, end_of_stream=end)
+        """The backend's head; a body follows unless `end`."""
+        fields = {"content-type": content_type, **(extra or {})}
+        pairs = [(name, value.encode()) for name, value in fields.items()]
+        self._upstream_head = Head(forwarded(pairs), status=status)
+        self._download.known_empty = end
+        if end:
+            self._download.finish()
+        self._responded.set()
 
     async def respond_frame(self, data: bytes = b"", *, end: bool = False) -> None:
-        await self._send(Phase.RESPONSE_BODY, body=data, end_of_stream=end)
+        if data:
+            await self._download.put(Frame(data))
+        if end:
+            self._download.finish()
 
     async def respond_trailers(self) -> None:
-        await self._send(Phase.RESPONSE_TRAILERS, headers=[("grpc-status", b"0")])
+        await self._download.put(Frame(trailers=True))
+        self._download.finish()
 
-    async def answer(self) -> Reply:
-        """The next reply of the response direction."""
-        waiting = asyncio.ensure_future(self.answers.get())
-        await self._or_fail(waiting)
-        return waiting.result()
+    def time_out(self) -> None:
+        """The route's requestTimeout; it covers the call of the backend alone."""
+        self._timed_out.set()
+
+    # -- the test --------------------------------------------------------------------------------
 
     async def reach(self, *events: asyncio.Event) -> None:
-        """Wait for events; a punished reply fails the test here instead of hanging it."""
+        """Wait for events; an error of the gateway's fails the test here instead of hanging it."""
         for event in events:
-            await self._or_fail(asyncio.ensure_future(event.wait()))
+            if not event.is_set():
+                await self._or_fail(event.wait())
 
-    async def _or_fail(self, waiting: asyncio.Future[Any]) -> None:
-        tasks = (self._reader, self._upstream)
-        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        while not waiting.done():
-            for task in tasks:
-                if task.done():
-                    waiting.cancel()
-                    task.result()
-                    raise PunishedError(f"no more response messages: {self!r}")
-            await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    async def _or_fail(self, awaited: Coroutine[Any, Any, Any]) -> Any:
+        waiting = asyncio.ensure_future(awaited)
+        failing = asyncio.ensure_future(self._failure.wait())
+        await asyncio.wait({waiting, failing}, return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        if waiting.done():
+            return waiting.result()
+        waiting.cancel()
+        if isinstance(self._why, BaseException):
+            raise self._why
+        raise PunishedError(f"{self._why}: {self!r}")
 
-    async def half_close(self) -> None:
-        await self._requests.put(None)
+    async def close(self) -> Status | None:
+        """Let the exchange come to its end and the client leave; the status of the stream.
 
-    async def close(self) -> grpc.StatusCode:
-        """Half-close, wait until the server ends the stream; its status."""
-        await self.half_close()
-        await self._reader
-        assert not self.dropped, "a reply without a known oneof was dropped: the request hangs"
-        return await self._stream.code()
+        PunishedError when anything was lost on the way."""
+        if self.released.is_set() and not (self.answered.is_set() or self._responded.is_set()):
+            await self.respond(end=True)
+        while await self.chunk() is not None:
+            pass
+        await self.leave()
+        if self.cut or self.strays or self.broken.is_set():
+            raise PunishedError(f"cut={self.cut!r} strays={self.strays} {self!r}")
+        return self.status
 
-    def drop(self) -> None:
-        """Reset the stream."""
-        self._stream.cancel()
-        for task in (self._writer, self._reader, self._upstream):
+    async def leave(self) -> None:
+        """The client has its answer, or gave up; wait until the server has ended the stream."""
+        self._upload.abort()
+        await self.over.wait()
+        await asyncio.wait(self._tasks)
+        if self._failure.is_set() and isinstance(self._why, BaseException):
+            raise self._why
+
+    def stop(self) -> None:
+        """The gateway's process dies, as far as this request goes."""
+        for task in self._tasks:
             task.cancel()
 
-    # -- the gateway -----------------------------------------------------------------------------
+    # -- the request's task ---
 
-    async def _send(self, phase: Phase, **fields: Any) -> None:
-        config, self._config = self._config, None
-        message = encode_request(phase, protocol_config=config, dialect="agentgateway", **fields)
-        await self._requests.put(message)
-        self.sent += 1
-
-    async def _write(self) -> None:
-        while (message := await self._requests.get()) is not None:
-            await self._stream.write(message)
-        await self._stream.done_writing()
-
-    async def _read(self) -> None:
-        """The dispatcher: one for both directions, so one that is blocked blocks the other."""
+    async def _serve(self) -> None:
+        """The request's task, which ends with the head of an answer."""
         try:
-            while (data := await self._stream.read()) is not grpc.aio.EOF:
-                await self._dispatch(decode_response(data))
-        except (grpc.aio.AioRpcError, asyncio.CancelledError):
-            if not self._stream.cancelled():
-                raise
-
-    async def _dispatch(self, reply: Reply) -> None:
-        if self.refused is not None:
-            raise PunishedError(f"a reply after the immediate response: {reply}")
-        if reply.kind == "none":
-            self.dropped += 1
-        elif reply.kind == "immediate":
-            self._refuse(reply)
-        elif reply.kind == "request_headers":
-            if self.released.is_set():
-                raise PunishedError("a second header reply")
-            self._mutate(reply)
+            answer = await self._mutate_request()
             self.released.set()
-        elif reply.kind == "request_body":
-            await self._request_body(reply)
-        elif reply.kind == "request_trailers":
-            if not self._trailers_sent:
-                raise PunishedError("trailers answered that never came: the body ends here")
-            await self._give(b"", True)
-        else:
-            await self.answers.put(reply)
+            if answer is not None:
+                self.finished.set()
+            else:
+                answer = await self._call_upstream()
+            self.answer = answer
+            self.answered.set()
+        except GatewayError as error:
+            self.answer = Answer(Head(HeaderMap(), status=500), str(error).encode())
+            self.answered.set()
+            self._fail(str(error))
+        except asyncio.CancelledError:
+            self.broken.set()
+            raise
+        finally:
+            if not self._responded.is_set():
+                self._chunks.drop()  # the backend's connection with it
+            self._tx.drop()
+            self._for_response.drop()
 
-    def _refuse(self, reply: Reply) -> None:
-        if self.released.is_set() and self.mode is DUPLEX:
-            raise PunishedError(
-                "an immediate response after the header reply truncates the request"
-            )
-        if not 100 <= reply.status <= 999:
-            raise PunishedError(f"status {reply.status} panics the request task")
-        (reply.body or b"").decode("utf-8")  # a proto string there
-        self.refused = reply
-        self.released.set()
-        self.finished.set()
+    async def _call_upstream(self) -> Answer:
+        reading = self._spawn(self._upstream_reads())
+        events = [self._responded, self._timed_out]
+        waiting = [asyncio.ensure_future(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for future in waiting:
+                future.cancel()
+            if not self._responded.is_set():
+                reading.cancel()
+        if self._upstream_head is None:
+            return Answer(Head(HeaderMap(), status=504), b"timeout")
+        if self._stored is not None:
+            return self._stored
+        return await self._mutate_response(self._upstream_head)
 
-    async def _request_body(self, reply: Reply) -> None:
-        if not self.released.is_set():
-            raise PunishedError("a body before the header reply: the stream blocks for ever")
-        if self._buffered is not None:
-            self._mutate(reply)
-            changed = reply.body is not None
-            body = reply.body if reply.body is not None else self._buffered
-            told = self.headers_seen.get("content-length")
-            if changed and told is not None and int(told) != len(body):
-                raise PunishedError(f"invalid body mutation: {told} announced, {len(body)} given")
-            await self._give(body, True)
-        elif not reply.streamed:
-            raise PunishedError(f"not a streamed response: the body is cut here: {reply}")
-        elif self._trailers_sent and reply.end_of_stream:
-            raise PunishedError("end of stream where trailers are owed")
-        else:
-            await self._give(reply.body or b"", reply.end_of_stream)
-
-    async def _give(self, data: bytes, end: bool) -> None:
-        """Into the one slot before the upstream; waiting here, nothing else is dispatched."""
-        if self._chunks.full():
-            self.jammed.set()
-        await self._chunks.put((data, end))
-
-    def _mutate(self, reply: Reply) -> None:
-        for name in reply.remove_headers:
-            self.headers_seen.pop(name, None)
-        for name, value in reply.set_headers:
-            if value:  # both fields empty: the mutation is dropped
-                self.headers_seen[name] = value
-
-    async def _pump(self) -> None:
-        """The upstream's reading, from the moment that the request is released."""
-        await self.released.wait()
-        while not self.finished.is_set():
-            data, end = await self._chunks.get()
+    async def _upstream_reads(self) -> None:
+        while (frame := await self._chunks.get()) is not None:
             await self.gate.wait()
             if len(self.body) < 1_000_000:
-                self.body += data
-            self.size += len(data)
-            self.digest.update(data)
-            if end:
-                self.finished.set()
-        data, _ = await self._chunks.get()
-        raise PunishedError(f"{len(data)} bytes after the end of the body")
+                self.body += frame.data
+            self.size += len(frame.data)
+            self.digest.update(frame.data)
+        self.finished.set()

@@ -51,6 +51,7 @@ class Passage:
         self.arrival = Arrival.OPEN
         self.facts = RequestFacts(headers={})
         self.committed: Committed | None = None
+        self._renames = False  # not ours, but later models become the first one
 
     def announced(self, mode: BodyMode) -> None:
         """The first message tells how the body will come; before anything else."""
@@ -158,12 +159,13 @@ class Passage:
 
     def _told_by(self, body: Body | None, *, ended: bool) -> list[Command]:
         """What the edits met that a reader of the record must know."""
-        if body is None or self.committed is None:
+        decided = self.committed
+        if body is None or (decided is None and not self._renames):
             return []
         notes, commands = body.notes, []
         named = notes.replaced_model
         # One that came in time was asked for, whatever became of it.
-        late = named is not None and self.committed.decision.requested_model is None
+        late = decided is not None and decided.decision.requested_model is None
         if named is not None and late and not self._is_auto(named):
             commands += self._note(NoteKind.LATE_MODEL_NAME, named[:200])
         if notes.duplicates:

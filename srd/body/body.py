@@ -220,6 +220,16 @@ class Body:
             leaving, out = self._commit_identity(edits)
         return self._leave_by(out, edits, leaving)
 
+    def saved(self) -> dict[str, object]:
+        """What `restore` needs to undo a commit of which nobody was told, and what flowed since.
+        Of a body that is open; it keeps alive what is held."""
+        self._must_be_open()
+        return dict(vars(self))
+
+    def restore(self, saved: dict[str, object]) -> None:
+        """Open again, as when this was `saved`."""
+        vars(self).update(saved)
+
     def passthrough(self) -> bytes:
         """Nothing is edited: all that is held, as it came; later bytes pass unread."""
         self._must_be_open()

@@ -12,9 +12,7 @@ leaves this file, and the driver ends the stream where all can see it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from srd.body.body import Api, Body, Leaving, Unsendable
+from srd.body.body import Api, Body, Leaving
 from srd.body.inflate import Caps, InflateError, InflateLimit
 from srd.body.rewrite import Rewrite
 from srd.body.scanner import BodyError
@@ -84,8 +82,7 @@ class RequestHalf(Passage):
     @property
     def owes(self) -> bool:
         """True when the whole body is here and its answer is not out."""
-        undecided = self.state in (State.HOLDING, State.ANSWERING, State.TAIL)
-        return self.more or (undecided and self.arrival.told)
+        return self.more or (self.state in _UNSETTLED and self.arrival.told)
 
     # -- headers ---------------------------------------------------------------------------------
 
@@ -155,9 +152,9 @@ class RequestHalf(Passage):
         data, body = event.data, self._expect_body()
         if self._reply.one_message and not self._reply.whole_message and not event.end:
             return [*taken, *self._prefix(body, data, now)]
-        over = self._over_cap(body.received + len(data))
-        if over is not None:
-            return [*taken, *self._refuse(over)]
+        if 0 < self._router.streamed_body.max_bytes < body.received + len(data):
+            refused = refusals.too_large(self._router.streamed_body.max_bytes)
+            return [*taken, *self._refuse(refused)]
         body.receive(data, end=self.arrival.complete)
         if not body.received and self.arrival.complete:
             return [*taken, *self._pass_by("")]  # empty: as where the headers said so
@@ -165,10 +162,6 @@ class RequestHalf(Passage):
         if self.state is State.HOLDING and data and not self.arrival.complete:
             gathered += self._idle_timer()
         return [*taken, *gathered]
-
-    def _over_cap(self, size: int) -> Immediate | None:
-        cap = self._router.streamed_body.max_bytes
-        return refusals.too_large(cap) if 0 < cap < size else None
 
     def _read_on(self, now: float) -> list[Command]:
         """Read in steps that end at the offsets where evidence is judged, and look at each: what
@@ -321,9 +314,9 @@ class RequestHalf(Passage):
     def _consider(self, now: float) -> list[Command]:
         """Look at the evidence; act on the outcome, or ask what must be asked."""
         deliberation = self._expect_deliberation()
+        if self._names is not None:
+            return self._pass_named(self._names.look(over=deliberation.forced))
         try:
-            if self._names is not None:
-                return self._pass_named(self._names.look(over=deliberation.forced))
             outcome = self._promised or deliberation.look(now)
         except Exception as fault:
             return self._fall_back(fault, now)
@@ -379,8 +372,8 @@ class RequestHalf(Passage):
 
     def _fall_back(self, fault: Exception, now: float) -> list[Command]:
         """The default model, or a refusal where not even that can be carried out."""
-        if self.state not in _UNSETTLED:
-            raise fault
+        if self.state not in _UNSETTLED or self._names is not None:
+            raise fault  # where nothing is routed, the default model is no help
         noted: list[Command] = [Noted(NoteKind.FAULT, type(fault).__name__, fault)]
         try:
             fallback = self._expect_deliberation().fallback("internal")
@@ -435,51 +428,26 @@ class RequestHalf(Passage):
     def _commit(self, decision: Decision, what: Plan) -> list[Command]:
         """From here on everything that leaves is what was decided. Every statement that may fail
         comes before the first that changes anything."""
-        body, tail = self._expect_body(), self.state is State.TAIL
-        if tail:
+        body = self._expect_body()
+        headers: list[Command] = []
+        if self.state is State.TAIL:
             out = body.settle_tail(what.rewrite)
-            leaving = Leaving(out, packed=True, edited=True, final=body.ended)
+            leaving = self._fitted(body, Leaving(out, True, True, body.ended))
         else:
             plain = self._router.compressed == "inflate" or self._reply.always_plain
-            leaving = body.commit(what.rewrite, plain=plain)
-        leaving = self._fitted(body, leaving)
-        headers: list[Command] = []
-        if not tail:
             clear = self._router.clear_route_cache
-            headers = self._reply.commit(self.facts, what, leaving, clear_route_cache=clear)
-        carried: list[Command] = [
-            Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out
-        ]
+            leaving, headers = self._rendered(body, what, plain=plain, clear_route_cache=clear)
+        missed = [Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out]
         self._become(State.FLOWING)
         self.committed = Committed(decision=decision, plan=what, leaving=leaving)
         return [
             *self._drop_ask(),
             StopTimers(),
             Decided(decision),
-            *carried,
+            *missed,
             *headers,
             *self._leave(leaving.data),
         ]
-
-    def _fitted(self, body: Body, leaving: Leaving) -> Leaving:
-        """What was committed, as this mode can carry it."""
-        if not self._reply.in_pieces:
-            leaving = self._gathered(body, leaving)
-        if self.arrival is not Arrival.OPEN and not body.ended and self._reply.one_message:
-            leaving = replace(leaving, data=leaving.data + body.cut())
-        if self.facts.content_length == body.received and not (body.held or body.more):
-            leaving = replace(leaving, final=True)  # as announced: no byte is left to come
-        return leaving
-
-    def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
-        """One answer must carry all of it."""
-        if not body.more:
-            return leaving
-        try:
-            rest = self._flow(body, b"")
-        except Unsendable as error:  # nothing of it has left: it can still be refused
-            raise error.__cause__ or error from None
-        return replace(leaving, data=leaving.data + rest, final=self.arrival.complete)
 
     def _enter_tail(self) -> list[Command]:
         body = self._expect_body()
@@ -498,12 +466,11 @@ class RequestHalf(Passage):
         if not plain and keep is None:
             out, headers = body.passthrough(), self._reply.pass_headers(facts)
         else:
+            what, clear = Plan(rewrite=Rewrite(model=keep)), bool(facts.spoofed)
             try:
-                leaving = self._fitted(body, body.commit(Rewrite(model=keep), plain=plain))
+                leaving, headers = self._rendered(body, what, plain=plain, clear_route_cache=clear)
             except (InflateError, InflateLimit) as bad:
                 return self._refuse(refusals.unreadable(bad))
-            spoofed = bool(facts.spoofed)
-            headers = self._reply.commit(facts, Plan(), leaving, clear_route_cache=spoofed)
             out, self._renames = leaving.data, keep is not None
         self._become(State.FLOWING)
         return [*self._drop_ask(), *noted, StopTimers(), *headers, *self._leave(out)]

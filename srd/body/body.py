@@ -10,7 +10,7 @@ makes a commit at any byte the same as one before the first, and changes nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from srd.body.inflate import Caps, InflateError, Inflater
@@ -20,7 +20,7 @@ from srd.body.prompt import ModelSeen, Prompt
 from srd.body.reader import PromptReader
 from srd.body.rewrite import Rewrite
 from srd.body.scanner import BodyError, Scanner
-from srd.body.shapes import SHAPES, Api
+from srd.body.shapes import SHAPES, Api, Shape
 from srd.body.splice import Splicer
 from srd.signals.base import MessageFacts
 
@@ -71,7 +71,7 @@ class BodyNotes:
 
 class Body:
     """A body of the given shape, in the given content codings ("" is none; ValueError where
-    `inflate.codings` does not know them).
+    `inflate.codings` does not know them). `shape`: another one than the API's own.
 
     First `receive` and `read`, in any rhythm: `read` raises BodyError, InflateError or InflateLimit
     where the client is to blame, again each time, and all that came stays held. Then one of
@@ -80,12 +80,18 @@ class Body:
     """
 
     def __init__(
-        self, api: Api, *, coding: str = "", caps: Caps = _CAPS, max_text_bytes: int = 262144
+        self,
+        api: Api,
+        *,
+        coding: str = "",
+        caps: Caps = _CAPS,
+        max_text_bytes: int = 262144,
+        shape: Shape | None = None,
     ) -> None:
         self.api = api
         self.bytes_read = 0  # inflated
         self.received = 0  # as they came
-        self._shape = SHAPES[api]
+        self._shape = SHAPES[api] if shape is None else shape
         self._coding, self._caps = coding, caps
         self._reader = PromptReader(self._shape, max_text_bytes)
         self._scanner = Scanner(self._reader, strict=True)
@@ -180,6 +186,12 @@ class Body:
         return self._scanner.done
 
     @property
+    def whole(self) -> bool:
+        """True when the document is closed and, by all that came, every decoder has verified its
+        end, whether or not an end was received. Behind a commit it says nothing."""
+        return self._scanner.done and self._source.complete
+
+    @property
     def held(self) -> int:
         """Bytes held now: what came and has not left, what is inflated and not read, and behind a
         commit what a pending edit or an unverified end still needs."""
@@ -207,6 +219,16 @@ class Body:
         else:
             leaving, out = self._commit_identity(edits)
         return self._leave_by(out, edits, leaving)
+
+    def saved(self) -> dict[str, object]:
+        """What `restore` needs to undo a commit of which nobody was told, and what flowed since.
+        Of a body that is open; it keeps alive what is held."""
+        self._must_be_open()
+        return dict(vars(self))
+
+    def restore(self, saved: dict[str, object]) -> None:
+        """Open again, as when this was `saved`."""
+        vars(self).update(saved)
 
     def passthrough(self) -> bytes:
         """Nothing is edited: all that is held, as it came; later bytes pass unread."""
@@ -431,6 +453,17 @@ class Body:
     def model(self) -> ModelSeen | None:
         """The first top-level `model`, once its value has ended."""
         return self._reader.model
+
+    @property
+    def names(self) -> Collection[str]:
+        """Where the shape wants names only: those of all models that were read, without blanks at
+        both ends, at most 1024."""
+        return self._reader.names
+
+    @property
+    def names_missed(self) -> bool:
+        """True when there were more `names` than that."""
+        return self._reader.names_missed
 
     @property
     def params(self) -> Mapping[str, object]:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from srd.body.reader import PromptReader
 
 _OBJECT, _ARRAY, _STRING, _NULL = b'{["n'
-_BLANKS = " \t\r\n"
+#: What may stand around a model's name and is no part of it.
+BLANKS = " \t\r\n"
 
 
 class Context:
@@ -125,7 +126,7 @@ class Root(Context):
             self._see(reader, None, self._offset + TOKEN_LIMIT + 1)
         else:
             value = decode_string(raw) if raw[0] == _STRING else ""
-            self._model = None if value is None else value.strip(_BLANKS)
+            self._model = None if value is None else value.strip(BLANKS)
             self._exact = raw[0] == _STRING and self._model == value
 
     def end(self, reader: PromptReader, offset: int) -> None:

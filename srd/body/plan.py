@@ -50,7 +50,8 @@ class BodyEdits(Edits):
         plan = _plan(rewrite, shape)
         if self._model or self._taken:
             plan[MODEL] = self._model or self._taken or KEEP
-        once = ONCE | {MODEL} if MODEL in plan else ONCE
+        once = frozenset() if shape.names_only else ONCE
+        once |= {MODEL} & plan.keys()
         self._top = Members(plan, rewrite.keep_only, inserts, once=once, note_all=tail)
 
     @property
@@ -116,7 +117,7 @@ def _plan(rewrite: Rewrite, shape: Shape) -> dict[bytes, Action]:
     kept = rewrite.keep_only is None or shape.turns.decode() in rewrite.keep_only
     if prompt and shape.system_message:
         plan[shape.turns] = Turns(prompt)
-    elif kept and shape.turns not in plan:
+    elif kept and not shape.names_only and shape.turns not in plan:
         plan[shape.turns] = Turns(None)
     return plan
 

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from srd.body import lexis
-from srd.body.contexts import Context, Repeated, Root
+from srd.body.contexts import BLANKS, Context, Repeated, Root
 from srd.body.lexis import decode_string
 from srd.body.listener import Want
+from srd.body.named import NamedRoot
 from srd.body.prompt import Counts, Message, ModelSeen, Prompt
 from srd.body.shapes import KNOWN_PARAMS, Shape
 from srd.body.text import BoundedText, TextDecoder, decode_body
@@ -27,6 +28,7 @@ _OBJECT, _ARRAY, _STRING = b'{["'
 _PARAMS = 32  # small scalars that are kept beside the known ones
 _PARAM_BYTES = 256
 _NAMES = 16  # of repeated members
+_MOST_NAMES = 1024  # of models, where nothing else counts
 _DEPTH = 8  # down to which texts of a repeated member are read
 #: As upstream: at most 32 entries, keys of 128 and values of 1024 bytes.
 _METADATA, _METADATA_KEY, _METADATA_VALUE = 32, 128, 1024
@@ -41,6 +43,8 @@ class PromptReader:
         self.members = 0
         self.stands_in = False  # a member that is legal instead of turns has passed
         self.duplicates: list[str] = []
+        self.names: dict[str, None] = {}  # of models, in order, where the shape wants them all
+        self.names_missed = False
         self.prompt = Prompt(limit)
         self.tool_definitions = 0
         self.tool_bytes = 0
@@ -51,7 +55,7 @@ class PromptReader:
         self._metadata: dict[str, str] = {}
         self._message: Message | None = None
         self._contexts: list[Context] = []
-        self._entering: Context = Root()
+        self._entering: Context = NamedRoot() if shape.names_only else Root()
         self._name: bytes | None = None
         self._decoder = TextDecoder()
         self._target: BoundedText | None = None
@@ -137,6 +141,7 @@ class PromptReader:
     def close(self, offset: int) -> None:
         """The entered container has ended."""
         self._contexts.pop().close(self, offset)
+        self._name = None  # the next value in an array has no name
 
     def comma(self, offset: int) -> None:
         """Of no interest here."""
@@ -201,6 +206,16 @@ class PromptReader:
         text = name.decode("utf-8", "replace")
         if text not in self.duplicates and len(self.duplicates) < _NAMES:
             self.duplicates.append(text)
+
+    def add_name(self, raw: bytes | None) -> None:
+        """A model's name, or a null in its place; one that is too long for a token is nobody's."""
+        value = decode_string(raw) if raw is not None and raw[0] == _STRING else None
+        if value is None:
+            return
+        if len(self.names) < _MOST_NAMES:
+            self.names[value.strip(BLANKS)] = None
+        else:
+            self.names_missed = self.names_missed or value.strip(BLANKS) not in self.names
 
     def want_repeated(self, kind: int, depth: int) -> Want:
         """A value that may hold texts of a repeated member."""

@@ -30,6 +30,10 @@ class Shape:
     that holds a system text, None where it is the first message (chat) or does not exist.
     `instead`: members of which one makes a body legal that has no turns (OpenAI's reference of
     Responses; vLLM's completions take embeddings).
+
+    `names_only`: nothing in it is judged but the names of models: those at its top level and, where
+    `names_below` leads from there (None is an element of an array), further ones. Nothing in it is
+    edited but repeated models.
     """
 
     turns: bytes
@@ -37,6 +41,8 @@ class Shape:
     system: bytes | None = None
     system_message: bool = False
     instead: frozenset[bytes] = frozenset()
+    names_only: bool = False
+    names_below: tuple[bytes | None, ...] = ()
 
 
 SHAPES: Mapping[Api, Shape] = MappingProxyType(
@@ -51,6 +57,11 @@ SHAPES: Mapping[Api, Shape] = MappingProxyType(
         Api.ANTHROPIC: Shape(b"messages", system=b"system"),
     }
 )
+
+#: A body on a path that is never routed, and one that holds many requests (Anthropic's reference
+#: of POST /v1/messages/batches).
+NAMED = Shape(b"", names_only=True)
+BATCH = Shape(b"", names_only=True, names_below=(b"requests", None, b"params", b"model"))
 
 #: Names that count once. Parsers disagree on which of two equal keys they take, so the first one is
 #: evidence and every later one is dropped from what leaves: in the body itself (in every API), and

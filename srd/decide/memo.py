@@ -33,7 +33,7 @@ class Memo:
     """A bounded map, least recently used entry out first. Owned by one event loop.
 
     An entry lives `ttl_seconds` after its last use, so a conversation that goes on keeps its
-    model. Both operations are O(1). `max_entries` 0 switches it off.
+    model. Every operation is O(1). `max_entries` 0 switches it off.
     """
 
     def __init__(self, *, max_entries: int = 65536, ttl_seconds: float = 3600.0) -> None:
@@ -69,6 +69,16 @@ class Memo:
         self._entries[key] = (now, entry[1])
         self._entries.move_to_end(key)
         return entry[1]
+
+    def knows(self, key: bytes, now: float) -> bool:
+        """True when `recall` would find it. It keeps the entry alive as that does, but is neither a
+        hit nor a miss: nothing is saved yet."""
+        entry = self._entries.get(key)
+        if entry is None or now - entry[0] > self._ttl:
+            return False
+        self._entries[key] = (now, entry[1])
+        self._entries.move_to_end(key)
+        return True
 
     def remember(self, key: bytes, decision: Decision, now: float) -> None:
         """Keep a decision, without what belonged to its one request: byte counts and inference."""

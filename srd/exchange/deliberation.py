@@ -23,7 +23,6 @@ pressure alone shorten it, and then the basis says so.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -34,15 +33,16 @@ from srd.body.shapes import Api
 from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending
+from srd.exchange import refusals
+from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
+from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
-from srd.plugins.errors import Immediate, refusal
+from srd.plugins.errors import Immediate
 from srd.signals.base import Evidence, Reading, Truth
 from srd.signals.readings import history_text
 
 Outcome = Decision | Immediate
-
-_PASSED = b"passed "
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class Deliberation:
         self._asks_history = False
         self._duplicates: Scores | None = None
         self._asks_duplicates = False
-        self._passed: list[bytes] = []  # stages that concluded nothing
+        self._memory = Memory(policy, facts)
         self._skipped: int | None = None  # the first stage whose forward was left out
         self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
@@ -261,12 +261,12 @@ class Deliberation:
         if seen is None or not self.name_counts(seen):
             return None
         if seen.value is None:
-            return refusal(400, f'"model" at byte {seen.offset} must be a string')
+            return refusals.no_text(seen.offset)
         if seen.value == "" or router.is_auto(seen.value):
             return None
         unknown = not router.is_known(seen.value)
         if unknown and self._policy.document.global_.router.unknown_models == "refuse":
-            return refusal(400, _unavailable(seen.value, router.names))
+            return refusals.unavailable(seen.value, router.names)
         return self._stamp(router.explicit(seen.value))
 
     @property
@@ -286,7 +286,7 @@ class Deliberation:
         return size > early.budget_bytes
 
     def _look_early(self, now: float) -> Outcome | None:
-        prompt, windows = self._body.prompt, self._policy.windows
+        prompt, windows, memory = self._body.prompt, self._policy.windows, self._memory
         size, ended = prompt.first_user_chars, prompt.first_user_done
         if self._limit is not None:
             size, ended = min(size, self._limit), True
@@ -298,22 +298,22 @@ class Deliberation:
                 return None
             last = (ended and size <= chars) or self._stage == len(windows) - 1
             text = prompt.first_user_prefix(min(size, chars))
-            key = self._key(text, last=last)
-            if (known := self._recall(key, now)) is not None:
+            key = memory.key(self._stage, text, last=last)
+            if (known := memory.recall(key, now)) is not None:
                 return known
             sight = self._see_stage(text, last)
             final = isinstance(sight.verdict, Final)
-            if not (final or last or self._cold) and self._was_passed(key, now):
+            if not (final or last or self._cold) and memory.was_passed(key, now):
                 self._skipped = self._stage if self._skipped is None else self._skipped
             elif self._skipped is not None:
                 # Known so far, and here it goes another way: all that was left out is made up for.
                 self._stage, self._skipped, self._cold = self._skipped, None, True
                 continue
             elif final:
-                return self._remember(key, self._conclude(sight, Basis.EARLY), now)
+                return memory.remember(key, self._conclude(sight, Basis.EARLY), now)
             elif self._wants_scores(sight, text, windows[self._stage]):
                 return None
-            self._passed.append(key)
+            memory.passes(key)
             if last:
                 self.needs_whole = True
                 return None
@@ -360,9 +360,9 @@ class Deliberation:
         if body.prompt.has_messages:
             return None
         if not body.stands_in:
-            return refusal(400, "the body has no prompt: messages, prompt or input is missing")
+            return refusals.no_prompt()
         if self._policy.blocks and body.api is Api.COMPLETIONS:
-            return refusal(415, "a prompt that cannot be read is refused where a rule may block")
+            return refusals.hidden_prompt()
         return None
 
     def _look_duplicates(self) -> Decision | None:
@@ -430,7 +430,8 @@ class Deliberation:
 
     def _wants_scores(self, sight: _Sight, text: str, window: int, *, apart: bool = False) -> bool:
         """True when a forward could settle a leaf that blocks; sets `ask`."""
-        assert isinstance(sight.verdict, Pending)
+        if not isinstance(sight.verdict, Pending):
+            raise ExchangeBug("a final verdict waits for no scores")
         reach = "full" if sight.evidence.whole else "window"
         keys = frozenset(
             key
@@ -459,7 +460,8 @@ class Deliberation:
         return True
 
     def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
-        assert isinstance(sight.verdict, Final)
+        if not isinstance(sight.verdict, Final):
+            raise ExchangeBug("a verdict that is pending concludes nothing")
         return self._policy.router.conclude(
             sight.verdict,
             basis=basis,
@@ -484,47 +486,6 @@ class Deliberation:
             bytes_held=body.held,
         )
 
-    # -- the memo --------------------------------------------------------------------------------
-
-    def _key(self, text: str, *, last: bool) -> bytes:
-        """Equal keys mean equal evidence, so a remembered decision is the one that would be made
-        again: configuration, stage, text and whether it goes on, and the headers where a signal
-        reads them. No other evidence is settled before the body's end."""
-        digest = blake2b(digest_size=16)
-        parts = [str(self._policy.generation), str(self._stage), str(last)]
-        for name in sorted(self._policy.identity_headers):
-            parts += [name, self._facts.headers.get(name, "")]
-        for part in parts:
-            digest.update(part.encode("utf-8", "replace") + b"\0")
-        digest.update(text.encode("utf-8", "replace"))
-        return digest.digest()
-
-    def _recall(self, key: bytes, now: float) -> Decision | None:
-        memo = self._policy.memo
-        known = None if memo is None else memo.recall(key, now)
-        return None if known is None else replace(known, basis=Basis.MEMO)
-
-    def _remember(self, key: bytes, decision: Decision, now: float) -> Decision:
-        memo = self._policy.memo
-        if memo is not None:
-            memo.remember(key, decision, now)
-            for passed in self._passed:
-                memo.remember(_PASSED + passed, decision, now)
-        return decision
-
-    def _was_passed(self, key: bytes, now: float) -> bool:
-        """True when exactly this stage is known to conclude nothing, so that its forward may wait
-        for what a later one says: a memory of that decision, mostly."""
-        memo = self._policy.memo
-        return memo is not None and memo.recall(_PASSED + key, now) is not None
-
 
 def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:
     return replace(outcome, basis=basis) if isinstance(outcome, Decision) else outcome
-
-
-def _unavailable(name: str, known: frozenset[str]) -> str:
-    """The client's error, with the names that it may have meant."""
-    said = f'model "{name[:200]}" is not available'
-    near = difflib.get_close_matches(name[:200], sorted(known), n=3)
-    return said + (f"; did you mean {', '.join(f'{one!r}' for one in near)}?" if near else "")

@@ -123,10 +123,9 @@ class Reply:
     def _answer(self, mutation: Mutation) -> list[Command]:
         if not self._headers_due:
             return []
+        reply = ReplyHeaders("request", mutation.set, mutation.remove, mutation.clear_route_cache)
         self._headers_due = False
-        return [
-            ReplyHeaders("request", mutation.set, mutation.remove, mutation.clear_route_cache),
-        ]
+        return [reply]
 
 
 class FullDuplex(Reply):

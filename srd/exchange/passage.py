@@ -7,10 +7,10 @@ made; what is edited was settled before (srd.exchange.request).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from srd.body.body import Body, Leaving
+from srd.body.body import Body, Leaving, Unsendable
 from srd.decide.decision import Decision
 from srd.exchange.commands import Command, Noted, NoteKind, StartTimer
 from srd.exchange.errors import ExchangeBug
@@ -51,6 +51,7 @@ class Passage:
         self.arrival = Arrival.OPEN
         self.facts = RequestFacts(headers={})
         self.committed: Committed | None = None
+        self._renames = False  # not ours, but later models become the first one
 
     def announced(self, mode: BodyMode) -> None:
         """The first message tells how the body will come; before anything else."""
@@ -100,6 +101,40 @@ class Passage:
         while body.more and not self._reply.in_pieces:
             parts.append(body.flow(b"", end=end))
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _rendered(
+        self, body: Body, what: Plan, *, plain: bool, clear_route_cache: bool
+    ) -> tuple[Leaving, list[Command]]:
+        """Commit the body, and say so in headers; where either fails, neither was done."""
+        before = body.saved()
+        try:
+            leaving = self._fitted(body, body.commit(what.rewrite, plain=plain))
+            return leaving, self._reply.commit(
+                self.facts, what, leaving, clear_route_cache=clear_route_cache
+            )
+        except BaseException:
+            body.restore(before)
+            raise
+
+    def _fitted(self, body: Body, leaving: Leaving) -> Leaving:
+        """What was committed, as this mode can carry it."""
+        if not self._reply.in_pieces:
+            leaving = self._gathered(body, leaving)
+        if self.arrival is not Arrival.OPEN and not body.ended and self._reply.one_message:
+            leaving = replace(leaving, data=leaving.data + body.cut())
+        if self.facts.content_length == body.received and not (body.held or body.more):
+            leaving = replace(leaving, final=True)  # as announced: no byte is left to come
+        return leaving
+
+    def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
+        """One answer must carry all of it."""
+        if not body.more:
+            return leaving
+        try:
+            rest = self._flow(body, b"")
+        except Unsendable as error:  # nothing of it has left: it can still be refused
+            raise error.__cause__ or error from None
+        return replace(leaving, data=leaving.data + rest, final=self.arrival.complete)
 
     def on_room(self, event: RoomMade, now: float) -> list[Command]:
         """More of what came packed may leave."""
@@ -158,12 +193,13 @@ class Passage:
 
     def _told_by(self, body: Body | None, *, ended: bool) -> list[Command]:
         """What the edits met that a reader of the record must know."""
-        if body is None or self.committed is None:
+        decided = self.committed
+        if body is None or (decided is None and not self._renames):
             return []
         notes, commands = body.notes, []
         named = notes.replaced_model
         # One that came in time was asked for, whatever became of it.
-        late = named is not None and self.committed.decision.requested_model is None
+        late = decided is not None and decided.decision.requested_model is None
         if named is not None and late and not self._is_auto(named):
             commands += self._note(NoteKind.LATE_MODEL_NAME, named[:200])
         if notes.duplicates:

@@ -12,13 +12,12 @@ leaves this file, and the driver ends the stream where all can see it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from srd.body.body import Api, Body, Leaving, Unsendable
+from srd.body.body import Api, Body, Leaving
 from srd.body.inflate import Caps, InflateError, InflateLimit
-from srd.body.rewrite import NO_REWRITE
+from srd.body.rewrite import Rewrite
 from srd.body.scanner import BodyError
 from srd.decide.decision import Basis, Decision
+from srd.exchange import refusals
 from srd.exchange.commands import (
     AskClassifier,
     Command,
@@ -45,8 +44,10 @@ from srd.exchange.events import (
 )
 from srd.exchange.facts import read_headers, wants_debug
 from srd.exchange.gate import Gate, admit
+from srd.exchange.named import NameLook, Passes, shape_of
 from srd.exchange.passage import Committed, Passage
 from srd.exchange.policy import Policy
+from srd.exchange.prefix import Prefix, look_ahead
 from srd.exchange.states import Arrival, State
 from srd.plugins.errors import Immediate, refusal
 from srd.plugins.plan import Plan, plan
@@ -62,7 +63,7 @@ class RequestHalf(Passage):
         self._deliberation: Deliberation | None = None
         self._asked = 0  # the number of the ask that is out; negative or 0: none is
         self._budget_runs = False
-        self._gate = Gate.PASS
+        self._names: NameLook | None = None  # it is not routed: all that is looked at
         self._promised: Outcome | None = None  # the answer that waits for `stream`
         self.debug = False  # the client may be told what matched
         self.refused = False
@@ -81,8 +82,7 @@ class RequestHalf(Passage):
     @property
     def owes(self) -> bool:
         """True when the whole body is here and its answer is not out."""
-        undecided = self.state in (State.HOLDING, State.ANSWERING, State.TAIL)
-        return self.more or (undecided and self.arrival.told)
+        return self.more or (self.state in _UNSETTLED and self.arrival.told)
 
     # -- headers ---------------------------------------------------------------------------------
 
@@ -103,15 +103,15 @@ class RequestHalf(Passage):
         return [*self._hold(verdict.gate), *self._reply.hold_headers(facts)]
 
     def _hold(self, gate: Gate) -> list[Command]:
-        limits, reply, facts = self._router.limits, self._reply, self.facts
+        reply, facts = self._reply, self.facts
         self._become(State.HOLDING)
-        self._gate = gate
-        caps = Caps(max_bytes=limits.max_inflated_bytes, max_ratio=limits.max_inflate_ratio)
-        self._body = Body(facts.api or Api.CHAT, coding=facts.coding, caps=caps)
+        self._body = body = self._fresh_body(named=gate is Gate.NAMED)
+        if gate is Gate.NAMED:
+            self._names = NameLook(self._policy, facts, body)
         self._deliberation = Deliberation(
             self._policy,
             facts,
-            self._body,
+            body,
             whole=reply.whole_message and not self._policy.early.parity,
             kept=reply.whole_message,
         )
@@ -120,6 +120,12 @@ class RequestHalf(Passage):
             deadline = float(self._router.streamed_body.timeout_sec)
             timers.append(StartTimer(Timer.DEADLINE, deadline))
         return [*timers, *self._idle_timer()]
+
+    def _fresh_body(self, *, named: bool) -> Body:
+        limits, facts = self._router.limits, self.facts
+        caps = Caps(max_bytes=limits.max_inflated_bytes, max_ratio=limits.max_inflate_ratio)
+        shape = shape_of(facts) if named else None
+        return Body(facts.api or Api.CHAT, coding=facts.coding, caps=caps, shape=shape)
 
     def _idle_timer(self) -> list[Command]:
         idle = self._router.limits.idle_timeout_sec
@@ -146,9 +152,9 @@ class RequestHalf(Passage):
         data, body = event.data, self._expect_body()
         if self._reply.one_message and not self._reply.whole_message and not event.end:
             return [*taken, *self._prefix(body, data, now)]
-        over = self._over_cap(body.received + len(data))
-        if over is not None:
-            return [*taken, *self._refuse(over)]
+        if 0 < self._router.streamed_body.max_bytes < body.received + len(data):
+            refused = refusals.too_large(self._router.streamed_body.max_bytes)
+            return [*taken, *self._refuse(refused)]
         body.receive(data, end=self.arrival.complete)
         if not body.received and self.arrival.complete:
             return [*taken, *self._pass_by("")]  # empty: as where the headers said so
@@ -157,17 +163,14 @@ class RequestHalf(Passage):
             gathered += self._idle_timer()
         return [*taken, *gathered]
 
-    def _over_cap(self, size: int) -> Immediate | None:
-        cap = self._router.streamed_body.max_bytes
-        return refusal(413, f"the body is larger than {cap} bytes") if 0 < cap < size else None
-
     def _read_on(self, now: float) -> list[Command]:
         """Read in steps that end at the offsets where evidence is judged, and look at each: what
         is decided there must not depend on what happened to come in the same message."""
         body, deliberation = self._expect_body(), self._expect_deliberation()
+        marks: NameLook | Deliberation = self._names or deliberation
         commands: list[Command] = []
         while self.state in (State.HOLDING, State.ANSWERING):
-            mark = deliberation.checkpoint() if self.state is State.HOLDING else None
+            mark = marks.checkpoint() if self.state is State.HOLDING else None
             try:
                 body.read(mark)
             except (BodyError, InflateError, InflateLimit) as bad:
@@ -175,7 +178,7 @@ class RequestHalf(Passage):
             except Exception as fault:
                 return [*commands, *self._fall_back(fault, now)]
             reached = mark is not None and body.bytes_read >= mark
-            if reached:
+            if reached and self._names is None:
                 deliberation.at_checkpoint()
             commands += self._consider(now)
             if body.drained and not reached:
@@ -188,27 +191,25 @@ class RequestHalf(Passage):
         """BUFFERED_PARTIAL: this is all that is seen, and the rest passes the gateway by itself.
         What cannot be routed by a prefix leaves untouched and unclaimed."""
         self.arrival = Arrival.LAST_MESSAGE
-        ahead = Body(body.api)  # evidence is judged step by step; whether a name came, at once
-        ahead.receive(data)
-        if not self.facts.coding:
-            try:
-                ahead.read()
-            except BodyError as bad:
+        ahead = self._fresh_body(named=self._names is not None)
+        try:
+            seen = look_ahead(ahead, data, packed=bool(self.facts.coding))
+        except BodyError as bad:
+            if self._names is None:
                 return self._unreadable(bad, now)
-        body.receive(data, end=ahead.closed)
-        if ahead.closed:  # it was whole, and trailers follow
-            return self._read_on(now)
-        if ahead.model is None:
-            return self._unroutable() if self._gate is Gate.ROUTE else self._pass_by("")
+            seen = Prefix.BLIND
+        body.receive(data, end=seen is Prefix.WHOLE)  # if so, trailers follow
+        if seen is Prefix.BLIND and self._names is None:
+            return self._unroutable()
         commands = self._read_on(now)
-        if self.state is State.HOLDING:
+        if self.state is State.HOLDING and seen is not Prefix.WHOLE:
             self._expect_deliberation().force(Basis.BUDGET)
             commands += self._consider(now)
         return commands
 
     def _unroutable(self) -> list[Command]:
         if self._policy.blocks:
-            return self._refuse(refusal(413, "only a part of the body came, and a rule may block"))
+            return self._refuse(refusals.only_a_part())
         noted = self._note(NoteKind.PARTIAL_UNROUTABLE)
         return [*noted, *self._pass_by("")]
 
@@ -279,7 +280,7 @@ class RequestHalf(Passage):
             return []
         if event.timer in (Timer.DEADLINE, Timer.IDLE):
             if self.state is State.HOLDING and not deliberation.knows_something:
-                return self._refuse(refusal(408, "the request body did not arrive in time"))
+                return self._refuse(refusals.too_late())
             deliberation.give_up(Basis.TIMEOUT)
         elif event.timer is Timer.MESSAGE:
             deliberation.give_up(Basis.TIMEOUT)
@@ -313,19 +314,14 @@ class RequestHalf(Passage):
     def _consider(self, now: float) -> list[Command]:
         """Look at the evidence; act on the outcome, or ask what must be asked."""
         deliberation = self._expect_deliberation()
+        if self._names is not None:
+            return self._pass_named(self._names.look(over=deliberation.forced))
         try:
-            outcome = self._promised or (
-                deliberation.look(now) if self._gate is Gate.ROUTE else self._named_only()
-            )
+            outcome = self._promised or deliberation.look(now)
         except Exception as fault:
             return self._fall_back(fault, now)
         if outcome is not None:
             return self._guarded_settle(outcome, now)
-        if self._gate is Gate.NAMED:
-            body = self._expect_body()
-            known = body.model is not None or body.ended or body.closed
-            read = body.bytes_read >= self._policy.early.name_bytes
-            return self._pass_by("") if known or read or deliberation.forced else []
         if deliberation.ask is not None and self._asked <= 0:
             self._asked = 1 - self._asked
             waiting = StartTimer(Timer.CLASSIFY, self._router.limits.classify_timeout_ms / 1000)
@@ -338,28 +334,26 @@ class RequestHalf(Passage):
             return [StartTimer(Timer.BUDGET, self._policy.early.budget_ms / 1000)]
         return []
 
-    def _named_only(self) -> Outcome | None:
-        """A path that is not routed, but whose body names a model: a routed name is refused."""
-        seen = self._expect_body().model
-        if seen is None or not seen.value or not self._policy.router.is_auto(seen.value):
-            return None
-        bare = self.facts.path.split("?", 1)[0]
-        return refusal(400, f'"{seen.value[:200]}" is not routed on {bare[:200]}: name a model')
+    def _pass_named(self, found: Passes | Immediate | None) -> list[Command]:
+        """A path that is not routed, but whose body may name a model."""
+        if found is None:
+            return []
+        if isinstance(found, Immediate):
+            return self._refuse(found)
+        body = self._expect_body()
+        half = self.arrival is Arrival.LAST_MESSAGE and not (body.ended or body.whole)
+        keep = None if half and self.facts.coding else found.model  # half a packed body stays so
+        return self._pass_by(found.unread, keep)
 
     def _unreadable(self, bad: Exception, now: float) -> list[Command]:
         """The client's body is broken: refused while nothing has left, passed on otherwise."""
         if self.state is State.ANSWERING:
             return self._guarded_settle(self._promised, now, waited=True)
-        if self.facts.api is None or self._gate is Gate.NAMED:
+        if self._names is not None:
+            return self._pass_named(self._names.look(broken=True))
+        if self.facts.api is None:
             return self._pass_by("unreadable")
-        if isinstance(bad, BodyError):
-            problem = f"malformed JSON body: {bad.problem} at byte {bad.offset}"
-            return self._refuse(refusal(400, problem))
-        return self._damaged(bad)
-
-    def _damaged(self, bad: Exception) -> list[Command]:
-        """What came packed cannot be opened, and nothing of it has left."""
-        return self._refuse(refusal(413 if isinstance(bad, InflateLimit) else 400, str(bad)))
+        return self._refuse(refusals.unreadable(bad))
 
     # -- the commit -------------------------------------------------------------------------------
 
@@ -372,14 +366,14 @@ class RequestHalf(Passage):
                 raise ExchangeBug(f"nothing was promised in {self.state}")
             return self._settle(outcome, now, waited=waited)
         except (InflateError, InflateLimit) as bad:  # behind what had to be read to decide
-            return self._damaged(bad)
+            return self._refuse(refusals.unreadable(bad))
         except Exception as fault:
             return self._fall_back(fault, now)
 
     def _fall_back(self, fault: Exception, now: float) -> list[Command]:
         """The default model, or a refusal where not even that can be carried out."""
-        if self.state not in _UNSETTLED:
-            raise fault
+        if self.state not in _UNSETTLED or self._names is not None:
+            raise fault  # where nothing is routed, the default model is no help
         noted: list[Command] = [Noted(NoteKind.FAULT, type(fault).__name__, fault)]
         try:
             fallback = self._expect_deliberation().fallback("internal")
@@ -434,46 +428,26 @@ class RequestHalf(Passage):
     def _commit(self, decision: Decision, what: Plan) -> list[Command]:
         """From here on everything that leaves is what was decided. Every statement that may fail
         comes before the first that changes anything."""
-        body, tail = self._expect_body(), self.state is State.TAIL
-        if tail:
+        body = self._expect_body()
+        headers: list[Command] = []
+        if self.state is State.TAIL:
             out = body.settle_tail(what.rewrite)
-            leaving = Leaving(out, packed=True, edited=True, final=body.ended)
+            leaving = self._fitted(body, Leaving(out, True, True, body.ended))
         else:
             plain = self._router.compressed == "inflate" or self._reply.always_plain
-            leaving = body.commit(what.rewrite, plain=plain)
-        if not self._reply.in_pieces:
-            leaving = self._gathered(body, leaving)
-        if self.arrival is not Arrival.OPEN and not body.ended and self._reply.one_message:
-            leaving = replace(leaving, data=leaving.data + body.cut())
-        if self.facts.content_length == body.received and not (body.held or body.more):
-            leaving = replace(leaving, final=True)  # as announced: no byte is left to come
-        headers: list[Command] = []
-        if not tail:
             clear = self._router.clear_route_cache
-            headers = self._reply.commit(self.facts, what, leaving, clear_route_cache=clear)
-        carried: list[Command] = [
-            Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out
-        ]
+            leaving, headers = self._rendered(body, what, plain=plain, clear_route_cache=clear)
+        missed = [Noted(NoteKind.NOT_CARRIED_OUT, text) for text in what.not_carried_out]
         self._become(State.FLOWING)
         self.committed = Committed(decision=decision, plan=what, leaving=leaving)
         return [
             *self._drop_ask(),
             StopTimers(),
             Decided(decision),
-            *carried,
+            *missed,
             *headers,
             *self._leave(leaving.data),
         ]
-
-    def _gathered(self, body: Body, leaving: Leaving) -> Leaving:
-        """One answer must carry all of it."""
-        if not body.more:
-            return leaving
-        try:
-            rest = self._flow(body, b"")
-        except Unsendable as error:  # nothing of it has left: it can still be refused
-            raise error.__cause__ or error from None
-        return replace(leaving, data=leaving.data + rest, final=self.arrival.complete)
 
     def _enter_tail(self) -> list[Command]:
         body = self._expect_body()
@@ -484,19 +458,21 @@ class RequestHalf(Passage):
 
     # -- without a decision -----------------------------------------------------------------------
 
-    def _pass_by(self, why: str) -> list[Command]:
-        """It is not routed after all: as it came, and unclaimed."""
-        body = self._expect_body()
+    def _pass_by(self, why: str, keep: str | None = None) -> list[Command]:
+        """It is not routed after all: as it came, and unclaimed; but every model becomes `keep`."""
+        body, facts = self._expect_body(), self.facts
         noted = self._note(NoteKind.UNREAD, why) if why else []
-        if self._reply.always_plain and self.facts.coding and body.received:
-            try:
-                out = self._gathered(body, body.commit(NO_REWRITE, plain=True)).data
-            except (InflateError, InflateLimit) as bad:
-                return self._damaged(bad)
+        plain = self._reply.always_plain and bool(facts.coding) and body.received > 0
+        if not plain and keep is None:
+            out, headers = body.passthrough(), self._reply.pass_headers(facts)
         else:
-            out = body.passthrough()
+            what, clear = Plan(rewrite=Rewrite(model=keep)), bool(facts.spoofed)
+            try:
+                leaving, headers = self._rendered(body, what, plain=plain, clear_route_cache=clear)
+            except (InflateError, InflateLimit) as bad:
+                return self._refuse(refusals.unreadable(bad))
+            out, self._renames = leaving.data, keep is not None
         self._become(State.FLOWING)
-        headers = self._reply.pass_headers(self.facts)
         return [*self._drop_ask(), *noted, StopTimers(), *headers, *self._leave(out)]
 
     def _refuse(self, immediate: Immediate) -> list[Command]:

@@ -588,3 +588,37 @@ def test_a_tail_is_settled_only_once_and_only_in_tail_mode():
 def test_a_compressed_body_has_no_tail_mode():
     with pytest.raises(ValueError, match="compressed"):
         Body(Api.CHAT, coding="gzip").commit_tail(NO_REWRITE)
+
+
+def test_a_commit_of_which_nobody_was_told_can_be_undone():
+    """And what flowed since, whole or packed: the body is open as before."""
+    raw = b'{"model":"auto","messages":[{"role":"user","content":"x"}]}'
+    for coding, sent in (("", raw), ("gzip", gzip.compress(raw))):
+        body = Body(Api.CHAT, coding=coding)
+        body.receive(sent, end=True)
+        body.read()
+        before = body.saved()
+        first = body.commit(Rewrite(model="other"))
+        assert body.flow(b"") == b""
+        body.restore(before)
+        assert (body.held, body.ended, body.model.value) == (len(sent), True, "auto")
+        second = body.commit(Rewrite(model="math-expert"))
+        assert first.data == raw.replace(b"auto", b"other")
+        assert second.data == raw.replace(b"auto", b"math-expert")
+        with pytest.raises(RuntimeError):
+            body.saved()
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_a_body_is_whole_by_what_came_whether_or_not_its_end_did(coding):
+    raw = b'{"model":"auto"}'
+    sent = gzip.compress(raw) if coding else raw
+    for at in range(len(sent)):
+        body = Body(Api.CHAT, coding=coding)
+        body.receive(sent[:at])
+        body.read()
+        assert not body.whole
+        body.receive(sent[at:])
+        body.read()
+        assert body.whole
+        assert not body.ended

@@ -86,3 +86,17 @@ def test_the_document_switches_it_on_and_off(enabled):
     memo = Memo.configured(MemoConfig(enabled=enabled, max_entries=3, ttl_seconds=5))
     assert (memo is not None) is enabled
     assert not enabled or repr(memo) == "<Memo 0/3 hits=0 misses=0>"
+
+
+def test_asking_whether_something_is_known_keeps_it_and_counts_nothing():
+    memo = Memo(max_entries=2, ttl_seconds=10)
+    memo.remember(b"a", DECISION, 0.0)
+    memo.remember(b"b", DECISION, 0.0)
+    before = memo.statistics()
+    assert memo.knows(b"a", 9.0)
+    assert not memo.knows(b"other", 9.0)
+    assert not memo.knows(b"b", 11.0)
+    assert memo.statistics() == before
+    memo.remember(b"c", DECISION, 11.0)
+    assert not memo.knows(b"b", 0.0)
+    assert memo.knows(b"a", 19.0)

@@ -27,6 +27,7 @@ from playbook import (
     whole,
 )
 
+from srd.exchange import modes
 from srd.exchange.commands import NoteKind
 from srd.exchange.events import BodyMode, Timer
 from srd.exchange.modes import FullDuplex
@@ -265,3 +266,27 @@ def test_a_fault_behind_the_commit_is_a_refusal_while_nobody_has_seen_the_commit
     assert noted(p)[NoteKind.FAULT] == "MemoryError"
     assert not p.made.decided
     assert p.exchange.decision is None
+
+
+@pytest.mark.parametrize("mode", [BodyMode.FULL_DUPLEX_STREAMED, BodyMode.BUFFERED])
+@pytest.mark.parametrize("coding", [None, "gzip"])
+def test_a_fault_while_headers_are_rendered_is_a_fallback_like_any_other(monkeypatch, mode, coding):
+    """The body was committed for the decision that could not be told."""
+    real = modes._committed
+
+    def fails_once(facts, what, leaving, **options):
+        if what.rewrite.model == "math-expert":
+            raise MemoryError
+        return real(facts, what, leaving, **options)
+
+    monkeypatch.setattr(modes, "_committed", fails_once)
+    raw = chat("derivative")
+    p = Playbook(policy_of(), mode=mode)
+    p >> headers(extra=GZIP if coding else None)
+    p.take()
+    p >> body(gzip.compress(raw) if coding else raw, end=True)
+    p.take()
+    p.done(raw.replace(b'"auto"', b'"base-model"') if mode > BodyMode.BUFFERED_PARTIAL else None)
+    (decided,) = p.made.decided
+    assert (decided.decision.basis, decided.decision.model) == ("fallback", "base-model")
+    assert noted(p)[NoteKind.FAULT] == "MemoryError"

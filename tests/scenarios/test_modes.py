@@ -469,3 +469,15 @@ def test_the_policy_of_the_seed_wants_nothing_more(play):
     p = play(mode=BUFFERED, response_mode=BUFFERED, policy=policy_of(PLAIN))
     p >> headers() << untouched_headers()
     p >> body(MATH, end=True) << whole(ROUTED)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd"])
+@pytest.mark.parametrize("policy", [PLAIN, BLOCKING])
+def test_073_trailers_behind_a_packed_body_that_fitted_change_nothing(play, coding, policy):
+    pack = gzip.compress if coding == "gzip" else zstandard.compress
+    p = play(mode=PARTIAL, policy=policy_of(policy))
+    p >> headers(extra={"content-encoding": coding}) << untouched_headers()
+    p >> body(pack(MATH)) << whole(ROUTED, removed=("content-encoding", "content-length"))
+    p >> trailers() << trailer_reply()
+    assert p.decision.decision.basis == "complete"
+    p.done()

@@ -1,0 +1,54 @@
+"""What clients are told: status codes, their own words cut short, and what may have been meant."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from srd.body.inflate import InflateError, InflateLimit
+from srd.body.scanner import BodyError
+from srd.exchange import refusals
+
+
+def told(refused) -> str:
+    return json.loads(refused.body)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (refusals.too_large(5), 413),
+        (refusals.too_late(), 408),
+        (refusals.only_a_part(), 413),
+        (refusals.batch_unread(), 413),
+        (refusals.not_routed("auto", "/v1/embeddings"), 400),
+        (refusals.no_text(3), 400),
+        (refusals.no_prompt(), 400),
+        (refusals.hidden_prompt(), 415),
+        (refusals.unreadable(BodyError(7, "a comma")), 400),
+        (refusals.unreadable(InflateError("damaged")), 400),
+        (refusals.unreadable(InflateLimit("too much")), 413),
+    ],
+)
+def test_each_fault_has_its_status(refused, status):
+    assert refused.status == status
+    assert json.loads(refused.body)["error"]["code"] == status
+
+
+def test_malformed_json_is_told_with_its_place():
+    assert "a comma at byte 7" in told(refusals.unreadable(BodyError(7, "a comma")))
+
+
+def test_what_a_client_wrote_is_cut_short_and_its_query_is_not_repeated():
+    text = told(refusals.not_routed("n" * 999, "/v1/embeddings?secret=1"))
+    assert "n" * 200 in text
+    assert "n" * 201 not in text
+    assert "/v1/embeddings:" in text
+    assert "secret" not in text
+
+
+def test_a_name_that_is_nearly_known_gets_a_suggestion():
+    known = frozenset({"math-expert", "law-expert"})
+    assert "did you mean 'math-expert'" in told(refusals.unavailable("math-export", known))
+    assert "did you mean" not in told(refusals.unavailable("zzz", known))

@@ -112,7 +112,7 @@ def judge(case: Case, sent: Sent, left: Left, reference: Left | None) -> list[st
         case "refused":
             found += _refused(case, sent, name, left)
         case "broken":
-            if not _may_break(case, sent, name):
+            if not _may_break(case, sent, name, left):
                 found.append(f"broken: {left.why}")
         case _:
             found += _clean(case, sent, name, left)
@@ -126,10 +126,12 @@ def _unroutable(case: Case, sent: Sent, name: Named) -> bool:
     return case.mode == "prefix" and bool(sent.coding or name.end == 0 or name.end > sent.prefix)
 
 
-def _may_break(case: Case, sent: Sent, name: Named) -> bool:
-    """Packed bytes have left for an explicit model and then a duplicate would need an edit."""
+def _may_break(case: Case, sent: Sent, name: Named, left: Left) -> bool:
+    """Packed bytes have left because the name in them was the right one, and then a duplicate would
+    need an edit."""
     doubled = not name.clear or case.duplicate != "none"
-    return case.mode == "duplex" and bool(sent.coding) and name.counts and doubled
+    stays = name.counts or bool(left.decided and left.decided[-1].model == name.value)
+    return case.mode == "duplex" and bool(sent.coding) and stays and doubled
 
 
 def _refused(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
@@ -142,6 +144,8 @@ def _refused(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
             wanted.add(400)
     elif case.decision == "answer":
         wanted.add(200)
+    if left.fired and case.decision == "answer":
+        wanted.add(200)  # nobody waited for a name that would have counted
     if left.fired and not left.decided:
         wanted.add(408)  # the time was up and nothing was known
     if left.fired and name.explicit and name.value not in KNOWN:
@@ -357,6 +361,9 @@ def _parity(case: Case, sent: Sent, name: Named, left: Left, reference: Left) ->
         return []
     if case.mode == "prefix" and left.decided and left.decided[-1].basis in _TIMED:
         return []  # it says that it was decided on less
+    whole = case.decision == "answer" and case.mode == "buffered"
+    if whole and reference.decided and reference.decided[-1].basis == "budget":
+        return []  # where a rule blocks, a body that is all here is judged on all of it
     mine, theirs = _decision(left, case), _decision(reference, case)
     return [] if mine == theirs else [f"decided {mine}, and uncut {theirs}"]
 

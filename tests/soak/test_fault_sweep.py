@@ -1,8 +1,7 @@
-"""A slice of the fault sweep in CI: FAULTS (60) faults of each transcript, others every day."""
+"""A slice of the fault sweep in CI: FAULTS (60) faults of each transcript, by FAULT_SEED."""
 
 from __future__ import annotations
 
-import datetime
 import os
 import random
 
@@ -11,7 +10,7 @@ from soak import fault_sweep
 from soak.fault_sweep import TRANSCRIPTS, WRONG, Ended, Fault, Sweep, bad, table
 
 FAULTS = int(os.environ.get("FAULTS", "60"))
-SEED = os.environ.get("FAULT_SEED") or str(datetime.datetime.now(tz=datetime.UTC).toordinal())
+SEED = os.environ.get("FAULT_SEED") or "12"
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""A slice of the soak in CI: SOAK_SECONDS (20) of CPU time, from a seed that moves every day.
+"""A slice of the soak in CI: SOAK_SECONDS (20) of CPU time, from a seed of its own.
 
-Each case runs whole; the seconds only bound how many there are. SOAK_SEED repeats a run.
+Each case runs whole; the seconds only bound how many there are. SOAK_SEED names another seed: an
+unchanged commit must not turn red because the day is another one (`make soak-bodies` goes on).
 """
 
 from __future__ import annotations
 
-import datetime
 import os
 import time
 
@@ -18,8 +18,7 @@ LEAST = 200
 
 
 def test_nothing_leaves_wrong_whatever_happens_when():
-    today = datetime.datetime.now(tz=datetime.UTC).toordinal()
-    first = int(os.environ.get("SOAK_SEED") or today * 1_000_000)
+    first = int(os.environ.get("SOAK_SEED") or 12_000_000)
     print(f"SOAK_SEED={first}")
     done, until = 0, time.process_time() + SECONDS
     while done < LEAST or time.process_time() < until:

@@ -8,8 +8,8 @@
     play.done()
 
 Everything passes through the wire's bytes in the dialect of the gateway, and through a model of
-that gateway which fails the test on whatever the real one would punish (protocol reference 1.4,
-1.5, 5.0): a body before the header reply, a second header reply, an answer that is not a streamed
+that gateway which fails the test on whatever the real one would punish: a
+body before the header reply, a second header reply, an answer that is not a streamed
 response in full duplex, a piece over 62,000 bytes, a second end of stream, an end of stream where
 trailers came, anything after an immediate response.
 """

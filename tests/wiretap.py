@@ -1,6 +1,6 @@
 """Both ends of a gateway as raw sockets: an upload sent in steps, an upstream that keeps framing.
 
-Why this file exists: the scenarios of the protocol reference ask when a byte arrived, and in which
+Why this file exists: the scenarios of the protocol ask when a byte arrived, and in which
 framing, which no HTTP library tells. It must not know `srd` or Envoy. Waiting is on conditions,
 never on time; TIMEOUT only turns a hang into a failure.
 """

@@ -1,4 +1,4 @@
-"""Writes docs/scenarios.md: which test holds which scenario of the protocol reference.
+"""Writes docs/scenarios.md: which test holds which scenario of the protocol.
 
 Why this file exists: the reference numbers 116 scenarios; a test belongs to one by the number in
 its name (`test_027_...`, `test_074_076_...`, `test_053_to_058_...`). The table is read from those
@@ -107,9 +107,9 @@ def render(held: list[Held]) -> str:
         for number in test.numbers:
             cells[number, _column(test)].append(_cell(test))
     lines = [
-        "# Scenarios of the protocol reference, and the tests that hold them",
+        "# Scenarios of the protocol, and the tests that hold them",
         "",
-        "Written by `tools/scenario_table.py` from the tests' names. E: the reference wants a real",
+        "Written by `tools/scenario_table.py` from the tests' names. E: wants a real",
         "Envoy. The transcripts run in both gateways' dialects. AgentGateway's column is a model",
         "that follows what the program was seen to do (tests/agentgateway.py).",
         "",

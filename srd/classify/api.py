@@ -33,7 +33,7 @@ class Ask:
     """One question: which heads, on which text, with how many tokens at most.
 
     domain and embedding read at most `window` tokens of `text`; jailbreak and pii read all of
-    it in overlapping pieces (upstream section 1.16).
+    it in overlapping pieces (as upstream).
     """
 
     text: str

@@ -1,7 +1,7 @@
 """Which folders of its own models an operator names in `global.model_catalog`.
 
 Why this file exists: upstream spreads a model's path, mapping and labels over three places of the
-document (inventory section 1.14). It reads them, and only them; it must not open a folder.
+document. It reads them, and only them; it must not open a folder.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PREFIX_HEADS = frozenset({"domain", "embedding"})
 FULL_HEADS = frozenset({"jailbreak", "pii"})
 
-#: Tokens per piece of a long text, and tokens shared by neighbours (upstream section 1.16: about
+#: Tokens per piece of a long text, and tokens shared by neighbours (upstream's: about
 #: 384 tokens with 64 characters of overlap; it estimates, we count).
 PIECE_TOKENS = 384
 OVERLAP_TOKENS = 16

@@ -45,7 +45,7 @@ def mixture(
 def risk(
     logits: npt.NDArray[Any], positive: Sequence[int], *, temperature: float, bias: float
 ) -> float:
-    """The probability mass of the positive labels (upstream section 1.16), after calibration."""
+    """The probability mass of the positive labels (as upstream), after calibration."""
     shifted = np.array(logits, dtype=np.float32)
     shifted[list(positive)] += bias
     return float(softmax(shifted, temperature)[list(positive)].sum())

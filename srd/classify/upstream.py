@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-#: Looked for in this order, in the root and then in onnx/ (upstream section 3.2; the last four are
+#: Looked for in this order, in the root and then in onnx/ (upstream's names; the last four are
 #: the names that the common exporters give to reduced precision).
 GRAPHS = (
     "model_sdpa_fp16.onnx",

@@ -41,7 +41,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 #: Text for which a bare number or true/false is taken as written: `- 404` is the word "404".
 Word = Annotated[str, msgspec.Meta(extra={"word": True})]
 
-#: A number of tokens, written `0`, `8192`, `"32K"` or `1.5M` (K is 1000; upstream section 1.5).
+#: A number of tokens, written `0`, `8192`, `"32K"` or `1.5M` (K is 1000, as upstream).
 TokenCount = Annotated[int, msgspec.Meta(ge=0, extra={"tokens": True})]
 
 #: A probability, a similarity, a share.

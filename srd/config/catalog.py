@@ -1,6 +1,6 @@
 """`global.model_catalog`: the router's own models.
 
-Why this file exists: one module per part of the v0.3 document (upstream section 1.14). Which file
+Why this file exists: one module per part of upstream's v0.3 document. Which file
 is loaded for which task is the business of `srd.classify`.
 """
 

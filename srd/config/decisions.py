@@ -1,6 +1,6 @@
 """`routing.decisions`: a rule tree, the models it leads to, and the plugins it switches on.
 
-Why this file exists: one module per part of the v0.3 document (upstream sections 1.6 to 1.8). It
+Why this file exists: one module per part of upstream's v0.3 document. It
 must not know how trees are evaluated nor what plugins do.
 """
 

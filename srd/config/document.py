@@ -17,7 +17,7 @@ from srd.config.routing import Entrypoint, ModelCard, Recipe, Routing
 __all__ = ["DEFAULT_AUTO_NAMES", "Document", "Listener"]
 
 #: Names that are routed when the document lists none; the last one is renamed by
-#: `global.router.auto_model_name` (upstream section 1.9).
+#: `global.router.auto_model_name` (as upstream).
 DEFAULT_AUTO_NAMES: tuple[str, str, str] = ("vllm-sr/auto", "auto", "MoM")
 
 

@@ -1,7 +1,7 @@
 """Domains that decisions use without declaring them.
 
 Why this file exists: with an empty `routing.signals.domains` the leaves of the decisions declare
-their domains themselves (upstream section 1.5).
+their domains themselves (as upstream).
 """
 
 import msgspec

@@ -1,6 +1,6 @@
 """`decisions[].plugins`: typed configurations, one class per plugin type.
 
-Why this file exists: one module per part of the v0.3 document (upstream section 1.10). What a
+Why this file exists: one module per part of upstream's v0.3 document. What a
 plugin does lives in `srd.plugins`; which of them srd has lives in `srd.config.features`.
 """
 

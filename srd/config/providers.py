@@ -1,6 +1,6 @@
 """`providers`: which models exist behind the gateway and how each is told to think.
 
-Why this file exists: one module per part of the v0.3 document (upstream section 1.3). It must not
+Why this file exists: one module per part of upstream's v0.3 document. It must not
 know decisions.
 """
 
@@ -26,7 +26,7 @@ ReasoningType = Literal["chat_template_kwargs", "reasoning_effort", "top_level_r
 
 
 class ReasoningFamily(Part, frozen=True, kw_only=True):
-    """How a family of models is told to think; effects in upstream section 1.17."""
+    """How a family of models is told to think, to the same effect as upstream."""
 
     type: ReasoningType
     parameter: Name

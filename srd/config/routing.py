@@ -1,6 +1,6 @@
 """`routing`: model cards, signals, decisions, and how decisions are ranked.
 
-Why this file exists: one module per part of the v0.3 document (upstream sections 1.4, 1.6, 1.9).
+Why this file exists: one module per part of upstream's v0.3 document.
 """
 
 from typing import Literal

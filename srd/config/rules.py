@@ -1,7 +1,7 @@
 """The rule tree: leaves that name signals, branches that combine them.
 
-Why this file exists: decisions and complexity composers share the same trees (upstream section
-1.7). It must not know what a signal answers; three-valued evaluation lives in `srd.decide`.
+Why this file exists: decisions and complexity composers share the same trees (as upstream).
+It must not know what a signal answers; three-valued evaluation lives in `srd.decide`.
 """
 
 from collections.abc import Iterator

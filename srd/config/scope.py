@@ -115,7 +115,7 @@ def can_be_early(document: Document, index: int) -> tuple[Early, tuple[str, ...]
 
 
 def _may_outrank(document: Document, other: int, index: int) -> bool:
-    """Whether a match of `other` could beat one of `index` (upstream section 1.7); ties count."""
+    """Whether a match of `other` could beat one of `index` (as upstream); ties count."""
     decisions = document.routing.decisions
     one, two = decisions[other], decisions[index]
     if any(decision.tier > 0 for decision in decisions):

@@ -1,6 +1,6 @@
 """`routing.signals`: what is asked of a prompt, one list of rules per signal type.
 
-Why this file exists: one module per part of the v0.3 document (upstream section 1.5). How a rule
+Why this file exists: one module per part of upstream's v0.3 document. How a rule
 matches lives in `srd.signals`; which types srd evaluates lives in `srd.config.features`.
 """
 
@@ -48,7 +48,7 @@ __all__ = [
     "UserFeedbackRule",
 ]
 
-#: The labels that a domain classifier knows (upstream section 1.5).
+#: The labels that a domain classifier knows (as upstream).
 DOMAIN_LABELS: tuple[str, ...] = (
     "biology",
     "business",

@@ -130,7 +130,7 @@ def summary(document: Document) -> Summary:
 
 
 def _ranked(document: Document) -> list[int]:
-    """Decisions as they are compared: tiers, then priority, then name (upstream section 1.7)."""
+    """Decisions as they are compared: tiers, then priority, then name (as upstream)."""
     rules = document.routing.decisions
     return sorted(range(len(rules)), key=lambda i: (rules[i].tier, -rules[i].priority, i))
 

@@ -150,7 +150,7 @@ class Engine:
     def _modes(field: tuple[Contender, ...], alive: Iterable[int]) -> tuple[bool, ...]:
         """The orderings that are still possible: (False,) plain, (True,) tiered, or both.
 
-        One matched decision with a tier above 0 switches to tiers (upstream section 1.7).
+        One matched decision with a tier above 0 switches to tiers (as upstream).
         """
         tiers = [field[i].outcome.truth for i in alive if field[i].rule.tier > 0]
         if Truth.TRUE in tiers:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from srd.config.providers import BackendRef
 
 DEFAULT_EFFORT = "medium"
-#: The model that a fixed answer claims to come from (upstream section 1.10).
+#: The model that a fixed answer claims to come from (as upstream).
 ROUTER_MODEL = "router"
 
 
@@ -42,7 +42,7 @@ class ModelChoice:
 
 
 def choose(rule: DecisionRule | None, document: Document, *, seed: bytes = b"") -> ModelChoice:
-    """The model of a decision, or the default model where none matched (upstream section 1.8).
+    """The model of a decision, or the default model where none matched (as upstream).
 
     `seed` makes a weighted choice: equal seeds choose the same ref, different ones spread by
     weight. Algorithms other than `static` take the first ref, as upstream does when one fails.

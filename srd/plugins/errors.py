@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 SCHEMA_VERSION = ("x-vsr-schema-version", b"2")
 JSON_TYPE = ("content-type", b"application/json")
-#: Seconds after which a client may try again (upstream section 2.8).
+#: Seconds after which a client may try again (as upstream).
 RETRY_AFTER = 60
 
 
@@ -28,7 +28,7 @@ class Immediate:
 
 
 def refusal(status: int, message: str, *, retry_after: int | None = None) -> Immediate:
-    """The JSON error of upstream section 2.8: `{"error": {"message", "type", "code"}}`.
+    """The JSON error as upstream writes it: `{"error": {"message", "type", "code"}}`.
 
     429 is a `rate_limit_error` on the response path `rate_limited`. 429 and 503 say when to come
     back, in seconds. Any character is allowed in `message`; the body is ASCII.

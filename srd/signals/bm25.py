@@ -1,6 +1,6 @@
 """Keywords by BM25: each keyword is a document, the prompt is the query.
 
-Why this file exists: `method: bm25` of a keyword rule (upstream section 1.16, its `bm25` crate). k1
+Why this file exists: `method: bm25` of a keyword rule (upstream's: its `bm25` crate). k1
 1.2, b 0.75, idf = ln(1 + (N - n + .5)/(n + .5)), a query word counts each time it occurs. It must
 not know what a keyword rule is.
 """

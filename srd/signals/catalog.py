@@ -45,7 +45,7 @@ from srd.signals.unsupported import UnsupportedSignal
 
 RuleT = TypeVar("RuleT", bound=Rule)
 
-#: Contrastive jailbreak rules that name no threshold (upstream section 1.16).
+#: Contrastive jailbreak rules that name no threshold (as upstream).
 _CONTRASTIVE_THRESHOLD = 0.1
 
 

@@ -21,7 +21,7 @@ class ComplexitySignal:
     """One level of one rule.
 
     margin = score against the hard prototypes - score against the easy ones; over the threshold is
-    hard, under its negative easy, else medium (upstream section 1.16). A side without examples
+    hard, under its negative easy, else medium (as upstream). A side without examples
     scores 0. `score` is the margin, `confidence` its size.
     """
 

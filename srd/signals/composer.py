@@ -1,6 +1,6 @@
 """A rule tree over signals, for rules that count only where other signals hold.
 
-Why this file exists: `composer` of a complexity rule (upstream section 1.16). Decisions have their
+Why this file exists: `composer` of a complexity rule (as upstream). Decisions have their
 own engine, which ranks and explains; this is the bare logic. It must not know signal types.
 """
 

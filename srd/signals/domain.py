@@ -16,7 +16,7 @@ from srd.signals.readings import FALSE, is_blank, is_final, is_open, yes_or_no
 
 Mode = Literal["top", "entropy"]
 
-#: Normalized entropy under which a distribution is sure of its top label (upstream section 3.4).
+#: Normalized entropy under which a distribution is sure of its top label (as upstream).
 SURE_ENTROPY = 0.4
 
 
@@ -160,8 +160,7 @@ class ExampleDomainSignal:
 def labels_of(rule: DomainRule, rules: Sequence[DomainRule]) -> frozenset[str]:
     """The classifier's labels, lower case, that the rule stands for.
 
-    Its `mmlu_categories`, and its own name unless another rule claims that label (upstream section
-    1.16).
+    Its `mmlu_categories`, and its own name unless another rule claims that label (as upstream).
     """
     own = {label.lower() for label in rule.mmlu_categories}
     claimed = {label.lower() for other in rules for label in other.mmlu_categories}

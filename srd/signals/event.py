@@ -1,6 +1,6 @@
 """`event`: the words of incidents and operations.
 
-Why this file exists: four lists of words, each one criterion (upstream section 1.16). It must not
+Why this file exists: four lists of words, each one criterion (as upstream). It must not
 know what an event leads to.
 """
 

@@ -27,7 +27,7 @@ _ONE = np.uint64(1)
 class FuzzyWords:
     """Lower-cased keywords ready to be compared with the words of a text.
 
-    A word is a run of letters and digits (upstream section 1.16). Read are the first 262,144
+    A word is a run of letters and digits (as upstream). Read are the first 262,144
     characters and the first 8,192 different words of a fitting length.
     """
 

@@ -15,7 +15,7 @@ from srd.signals.text import excerpt, utf8
 #: (ISO 639-1 code, confidence); ("", 0) when the text gives no clue.
 Detector = Callable[[str], tuple[str, float]]
 
-#: Under this the detector is guessing, and English is assumed (upstream section 1.16).
+#: Under this the detector is guessing, and English is assumed (as upstream).
 RELIABLE = 0.3
 ASSUMED = ("en", 0.5)
 

@@ -1,7 +1,7 @@
 """Bounds that a number must keep.
 
-Why this file exists: structure and conversation rules compare counts the same way (upstream section
-1.16). It must not know what is counted.
+Why this file exists: structure and conversation rules compare counts the same way (as upstream).
+It must not know what is counted.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Examples condensed into a few prototypes, and how near an embedding comes to them.
 
 Why this file exists: embedding, complexity, contrastive jailbreak rules and domains by example all
-measure the same way (upstream section 1.16). It must not know rules, thresholds or classifiers.
+measure the same way (as upstream). It must not know rules, thresholds or classifiers.
 """
 
 from collections.abc import Sequence

@@ -51,7 +51,7 @@ def before_last_word(text: str) -> str:
 
 
 def excerpt(text: str) -> str:
-    """At most 2048 characters: head, middle and tail of a longer text (upstream section 1.16)."""
+    """At most 2048 characters: head, middle and tail of a longer text (as upstream)."""
     if len(text) <= _EXCERPT:
         return text
     middle = (len(text) - _HEAD) // 2

@@ -43,7 +43,7 @@ def decode_request(data: bytes | memoryview) -> Request:
     """The message in `data`, which must be exactly one; WireError when it is not well-formed.
 
     Costs one copy of the body. Header values: `raw_value`, or `value` where that is empty (as
-    AgentGateway sends pseudo headers, protocol reference 1.2).
+    AgentGateway sends pseudo headers).
     """
     message = data if isinstance(data, bytes) else bytes(data)
     try:

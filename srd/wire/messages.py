@@ -1,7 +1,7 @@
 """The values that the codec speaks: one incoming message, and the settings inside messages.
 
 Why this file exists: the exchange, its drivers and the codec share these names. Nothing here knows
-the wire format. Numbers are those of the protocol (protocol reference, section 0).
+the wire format. Numbers are those of the protocol.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ProtocolConfig:
 class ModeOverride:
     """Other modes for the rest of the exchange.
 
-    Body modes are always taken as they stand, unset means NONE (protocol reference 1.5): hence all
+    Body modes are always taken as they stand, unset means NONE: hence all
     six are required.
     """
 

@@ -1,7 +1,7 @@
 """The gateway's side of the wire: requests to bytes, replies from bytes.
 
 Why this file exists: tests, the demo and the benchmarks speak to srd as Envoy or as AgentGateway
-does, and the two differ in how they write headers (protocol reference 1.2). The daemon never
+does, and the two differ in how they write headers. The daemon never
 imports it.
 """
 
@@ -194,7 +194,7 @@ def _header_mutation(mutation: Fields | None) -> dict[str, object]:
     for option in mutation.many(1):
         header = Fields(option).message(1) or Fields(b"")
         name = decode_utf8(header.raw(1) or b"", "header name")
-        # Envoy reads raw_value alone here (protocol reference 1.5): so does this side.
+        # Envoy reads raw_value alone here: so does this side.
         set_headers.append((name, header.raw(3) or b""))
     removed = tuple(decode_utf8(name, "header name") for name in mutation.many(2))
     return {"set_headers": tuple(set_headers), "remove_headers": removed}

@@ -218,7 +218,7 @@ def test_once_the_blocking_leaves_are_known_the_verdict_is_final(
 
 
 def upstream_order(matched, strategy):
-    """Upstream section 1.7, written as one sort; the oracle of the next test."""
+    """Upstream's order, written as one sort; the oracle of the next test."""
     if any(rule.tier > 0 for rule, _ in matched):
         return sorted(matched, key=lambda m: (m[0].tier, -m[1], -m[0].priority, m[0].name))
     if strategy == "confidence":

@@ -1,4 +1,4 @@
-"""Scenarios 1 to 26 of the protocol reference that need a real Envoy: order, ends and trailers."""
+"""Scenarios 1 to 26 of the protocol that need a real Envoy: order, ends and trailers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenarios 69 to 76 of the protocol reference with a real Envoy: the other ways to hand over."""
+"""Scenarios 69 to 76 of the protocol with a real Envoy: the other ways to hand over."""
 
 from __future__ import annotations
 

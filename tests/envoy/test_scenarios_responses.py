@@ -1,4 +1,4 @@
-"""Scenarios 80 to 105 of the protocol reference with a real Envoy: answers, memory, two filters."""
+"""Scenarios 80 to 105 of the protocol with a real Envoy: answers, memory, two filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scenarios of the protocol reference against an emulated AgentGateway, over real gRPC."""
+"""The scenarios of the protocol against an emulated AgentGateway, over real gRPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenarios of the protocol reference that are about gRPC itself."""
+"""Scenarios of the protocol that are about gRPC itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol reference 5.1: basics and ordering. The number in a name is the scenario's."""
+"""Basics and ordering. The number in a name is the scenario's."""
 
 from __future__ import annotations
 

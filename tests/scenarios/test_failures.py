@@ -1,4 +1,4 @@
-"""Protocol reference 5.9: whatever breaks, no byte is lost."""
+"""Whatever breaks, no byte is lost."""
 
 from __future__ import annotations
 

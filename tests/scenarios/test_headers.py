@@ -1,4 +1,4 @@
-"""Protocol reference 5.4: header mutations that both gateways take."""
+"""Header mutations that both gateways take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol reference 5.10: hostile and odd JSON through a whole exchange."""
+"""Hostile and odd JSON through a whole exchange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design section 4: a conversation's prefix decides once, and turn two is free and the same."""
+"""A conversation's prefix decides once, and turn two is free and the same."""
 
 from __future__ import annotations
 

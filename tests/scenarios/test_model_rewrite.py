@@ -1,4 +1,4 @@
-"""Protocol reference 5.3: the model's name is replaced, and nothing else."""
+"""The model's name is replaced, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol reference 5.7: the other body modes, told by protocol_config."""
+"""The other body modes, told by protocol_config."""
 
 from __future__ import annotations
 

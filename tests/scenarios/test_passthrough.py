@@ -1,4 +1,4 @@
-"""Protocol reference 5.6: what is not ours passes byte for byte, at once."""
+"""What is not ours passes byte for byte, at once."""
 
 from __future__ import annotations
 

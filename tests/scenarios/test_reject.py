@@ -1,4 +1,4 @@
-"""Protocol reference 5.5: refusals are valid answers, and never come after the header reply."""
+"""Refusals are valid answers, and never come after the header reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol reference 5.8: responses are answered in the style of their mode, never held."""
+"""Responses are answered in the style of their mode, never held."""
 
 from __future__ import annotations
 

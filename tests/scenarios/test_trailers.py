@@ -1,4 +1,4 @@
-"""Protocol reference 5.2: trailers end a body without end_of_stream."""
+"""Trailers end a body without end_of_stream."""
 
 from __future__ import annotations
 

@@ -16,6 +16,8 @@ from typing import Protocol
 #: too, so that the text of an ask is a deterministic prefix, whatever the chunking was.
 WINDOWS: tuple[int, ...] = (64, 128, 256, 512)
 CHARS_PER_TOKEN = 6
+#: The tokens by which an earlier turn of a conversation is judged.
+TURN_WINDOW = WINDOWS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,28 @@ class PiiSpan:
 class Ask:
     """One question: which heads, on which text, with how many tokens at most.
 
-    domain and embedding read at most `window` tokens of `text`; jailbreak and pii read all of
-    it in overlapping pieces (as upstream).
+    domain and embedding read at most `window` tokens of `text`. jailbreak and pii read all of
+    every segment, each by itself, and answer in `Scores.segments`; without segments they read all
+    of `text` and answer in `Scores.jailbreak` and `Scores.pii`. Of each of `turns` the domain is
+    wanted, by `TURN_WINDOW` tokens at most, whatever the heads are.
     """
 
     text: str
     heads: frozenset[str]
     window: int = 512
+    turns: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
     deadline: float | None = None  # time.monotonic(); a queued ask older than that is dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentScores:
+    """What jailbreak and pii say of one segment; None where the head was not asked. `unread`:
+    characters that no stage has seen (0 but for texts beyond every bound)."""
+
+    jailbreak: float | None = None
+    pii: tuple[PiiSpan, ...] | None = None
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +66,8 @@ class Scores:
     jailbreak: float | None = None  # risk: sum over the positive labels, max over pieces
     pii: tuple[PiiSpan, ...] | None = None
     embedding: Sequence[float] | None = None  # L2-normalised
+    turns: tuple[Mapping[str, float], ...] = ()  # domain of each of the ask's turns
+    segments: tuple[SegmentScores, ...] = ()  # one for each of the ask's segments
     tokens: int = 0  # tokens really read
     window: int = 0  # the window asked for
     stage: str = "encoder"  # "linear" (first stage), "encoder", "cache"

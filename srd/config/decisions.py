@@ -91,12 +91,18 @@ class Algorithm(Part, frozen=True, kw_only=True):
 
 
 class DecisionRule(Part, frozen=True, kw_only=True):
-    """One decision. Larger `priority` wins; `tier` > 0 is compared first, ascending."""
+    """One decision. Larger `priority` wins; `tier` > 0 is compared first, ascending.
+
+    `blocking` is ours: whether a match refuses the request, so that the rules must have been
+    evaluated on all of it. Unset, a `fast_response` over jailbreak, pii, classifier or keyword
+    leaves blocks.
+    """
 
     name: Name
     description: str = ""
     priority: int = 0
     tier: NotNegative = 0
+    blocking: bool | None = None
     rules: RuleNode = ALWAYS
     model_refs: tuple[ModelRef, ...] = msgspec.field(name="modelRefs", default=())
     algorithm: Algorithm | None = None

@@ -16,8 +16,12 @@ from srd.config.routing import Strategy
 
 __all__ = [
     "BatchClassification",
+    "Blocking",
+    "Conversation",
     "EarlyDecision",
+    "EvidenceRules",
     "Global",
+    "HumanTemplate",
     "Limits",
     "Memo",
     "ModelCatalog",
@@ -72,6 +76,54 @@ class EarlyDecision(Part, frozen=True, kw_only=True):
         return min(written, self.max_held_bytes)
 
 
+class HumanTemplate(Part, frozen=True, kw_only=True):
+    """Ours: prompts that a program writes around what a human said.
+
+    A text that begins with one of `starts` is decided as the last line that one of `markers` leads
+    in; it ends at the line's end, or in front of one of `ends`.
+    """
+
+    name: Name
+    starts: tuple[Word, ...]
+    markers: tuple[Word, ...] = ()
+    ends: tuple[Word, ...] = ()
+
+
+class EvidenceRules(Part, frozen=True, kw_only=True):
+    """Ours: what of a user's message no human wrote.
+
+    `harness_blocks`: `<name>` stands for everything from that tag to its closing tag, anything else
+    for a text that begins with it. Either list replaces the defaults (docs/evidence.md).
+    """
+
+    harness_blocks: tuple[Word, ...] | None = None
+    templates: tuple[HumanTemplate, ...] | None = None
+
+
+class Blocking(Part, frozen=True, kw_only=True):
+    """Ours: what happens where a blocking rule was not evaluated.
+
+    `on_error` allow lets such a request pass, as upstream does; `mode` observe counts and logs what
+    would be refused, and refuses nothing. `max_inspect_tokens` is what the encoder reads of one
+    request at most, after a cheaper stage has read all of it.
+    """
+
+    on_error: Literal["refuse", "allow"] = "refuse"
+    mode: Literal["enforce", "observe"] = "enforce"
+    max_inspect_tokens: Positive = 8192
+
+
+class Conversation(Part, frozen=True, kw_only=True):
+    """Ours: how later turns of a conversation move it.
+
+    `leave` is the confidence with which a later turn's subject must differ. `pins` is for turns
+    that only the model which made them can read: hold stays on that model, drop removes them.
+    """
+
+    leave: Fraction = 0.85
+    pins: Literal["hold", "drop"] = "hold"
+
+
 class StreamedBody(Part, frozen=True, kw_only=True):
     """`max_bytes` 0 means no cap, `timeout_sec` 0 no deadline.
 
@@ -97,6 +149,7 @@ class Limits(Part, frozen=True, kw_only=True):
     max_message_bytes: Positive = 67108864
     max_streams: Positive = 4096
     max_held_bytes_total: Positive = 268435456
+    max_request_bytes_held: Positive = 33554432
     max_inflated_bytes: Positive = 268435456
     max_inflate_ratio: Positive = 200
     idle_timeout_sec: NotNegative = 60
@@ -121,7 +174,8 @@ class Router(Part, frozen=True, kw_only=True):
 
     Ours: `compressed` keep leaves a body packed where no byte of it is edited; `unknown_models`
     pass is for adapters that are loaded at run time; `message_timeout_ms` is how long an answer
-    may be withheld in STREAMED.
+    may be withheld in STREAMED; `conversation` last_message decides every turn anew, as upstream;
+    `blocking_applies_to` all lets a named model wait for the blocking rules too.
     """
 
     config_source: Literal["", "file", "kubernetes"] = ""
@@ -134,6 +188,11 @@ class Router(Part, frozen=True, kw_only=True):
     unknown_models: Literal["refuse", "pass"] = "refuse"
     debug_header: Literal["off", "on", "loopback"] = "on"
     message_timeout_ms: Positive = 150
+    evidence: EvidenceRules = msgspec.field(default_factory=EvidenceRules)
+    conversation: Literal["hold", "last_message"] = "hold"
+    conversation_hold: Conversation = msgspec.field(default_factory=Conversation)
+    blocking: Blocking = msgspec.field(default_factory=Blocking)
+    blocking_applies_to: Literal["auto", "all"] = "auto"
     streamed_body: StreamedBody = msgspec.field(default_factory=StreamedBody)
     skip_processing: SkipProcessing = msgspec.field(default_factory=SkipProcessing)
     limits: Limits = msgspec.field(default_factory=Limits)
@@ -283,10 +342,14 @@ class Observability(Part, frozen=True, kw_only=True):
 
 
 class AuthzIdentity(Part, frozen=True, kw_only=True):
-    """Headers that say who asks."""
+    """Headers that say who asks.
+
+    `trusted` is ours: unset, rules read them as upstream does; false, they are ignored and removed.
+    """
 
     user_id_header: str = "x-authz-user-id"
     user_groups_header: str = "x-authz-user-groups"
+    trusted: bool | None = None
 
 
 class Authz(Part, frozen=True, kw_only=True):

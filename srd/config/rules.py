@@ -61,7 +61,9 @@ class Predicate(Part, frozen=True, kw_only=True):
 class Leaf(Part, frozen=True, kw_only=True):
     """True when the signal `type:name` matches.
 
-    `label`, `predicate` and `on_error` belong to `classifier` leaves only.
+    `label` and `predicate` belong to `classifier` leaves only. `on_error` says what counts where a
+    classifier failed; `on_unknown` is ours, and says what counts where a leaf could have been
+    evaluated and was not (under a blocking decision fail_request where neither is written).
     """
 
     type: LeafType
@@ -69,6 +71,7 @@ class Leaf(Part, frozen=True, kw_only=True):
     label: Word = ""
     predicate: Predicate | None = None
     on_error: Literal["", "no_match", "match"] = ""
+    on_unknown: Literal["", "no_match", "match", "fail_request"] = ""
 
 
 class Branch(Part, frozen=True, kw_only=True):

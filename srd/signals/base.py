@@ -62,21 +62,49 @@ class MessageFacts:
     last_role: str = ""  # role of the last message: "tool" while a tool loop is under way
 
 
+class Origin(enum.Enum):
+    """Who wrote a segment, as far as a rule's scope cares."""
+
+    LAST = "the last user message"
+    PRIOR = "an earlier user message"
+    OTHER = "a role that nobody knows"  # a backend may read it as the user's
+    HISTORY = "system, developer or assistant"
+    TOOLS = "a tool's result, definition or call"
+    REPEATED = "a repeated member"  # it never leaves; a parser of the backend's might have read it
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One text as the backend reads it, blocks and templates included."""
+
+    origin: Origin
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything a signal may look at, at one moment of the upload.
 
-    `text` is the evaluation text: the last user message when `whole`, else the deterministic prefix
-    (srd.body.prompt windows) of the first one. `settled`: no scope-window signal may stay UNKNOWN
-    for want of text (window full, message ended, budget spent, or whole). `whole`: the body has
-    ended, so scope-full signals must answer. `forced`: nobody waits any longer; UNKNOWN readings
-    then count as FALSE in the engine. `scores` is the classifier's answer for exactly `text`, or
-    None while it is out; `history_scores` likewise for `history_text`, asked for only where
-    `SignalSet.history_heads` names heads.
+    `text` is the evaluation text of routing signals: what a human wrote in the deciding user
+    message (the last one when `turns`, else a deterministic beginning of the first). `raw` is that
+    message as the backend reads it, harness blocks and templates included. `segments` is all that
+    was said, each text by itself; complete for the turns once `turns`, for all once `whole`.
+
+    `settled`: no scope-window signal may stay UNKNOWN for want of text (window full, message ended,
+    budget spent, or whole). `turns`: all turns are known, so full-scope signals that read turns
+    only must answer. `whole`: the body has ended, so all signals must answer. `forced`: nobody
+    waits any longer; UNKNOWN readings then count as FALSE in the engine.
+
+    `scores` is the classifier's answer for `text` and `segments`, or None while it is out.
+    `history_scores` likewise for `history_text`, asked for only where `SignalSet.history_heads`
+    names heads.
     """
 
     text: str = ""
+    raw: str = ""
+    segments: tuple[Segment, ...] = ()
     settled: bool = False
+    turns: bool = False
     whole: bool = False
     forced: bool = False
     scores: Scores | None = None

@@ -17,7 +17,7 @@ from srd.body.inflate import Caps, InflateError, Inflater
 from srd.body.outflow import PIECE, STEP, Outflow, Packed, Passing, Plain, Spliced, Unsendable
 from srd.body.plan import BodyEdits
 from srd.body.prompt import ModelSeen, Prompt
-from srd.body.reader import PromptReader
+from srd.body.reader import Known, PromptReader
 from srd.body.rewrite import Rewrite
 from srd.body.scanner import BodyError, Scanner
 from srd.body.shapes import SHAPES, Api, Shape
@@ -30,6 +30,7 @@ __all__ = [
     "Body",
     "BodyError",
     "BodyNotes",
+    "Known",
     "Leaving",
     "ModelSeen",
     "Unsendable",
@@ -71,7 +72,8 @@ class BodyNotes:
 
 class Body:
     """A body of the given shape, in the given content codings ("" is none; ValueError where
-    `inflate.codings` does not know them). `shape`: another one than the API's own.
+    `inflate.codings` does not know them). `shape`: another one than the API's own. `tools`: what
+    tools say is wanted too. Of a text longer than `max_text_bytes` only head and tail are kept.
 
     First `receive` and `read`, in any rhythm: `read` raises BodyError, InflateError or InflateLimit
     where the client is to blame, again each time, and all that came stays held. Then one of
@@ -86,6 +88,7 @@ class Body:
         coding: str = "",
         caps: Caps = _CAPS,
         max_text_bytes: int = 262144,
+        tools: bool = False,
         shape: Shape | None = None,
     ) -> None:
         self.api = api
@@ -93,7 +96,7 @@ class Body:
         self.received = 0  # as they came
         self._shape = SHAPES[api] if shape is None else shape
         self._coding, self._caps = coding, caps
-        self._reader = PromptReader(self._shape, max_text_bytes)
+        self._reader = PromptReader(self._shape, max_text_bytes, tools=tools)
         self._scanner = Scanner(self._reader, strict=True)
         self._source = Inflater(coding, caps)
         self._packed = bool(self._source.names)
@@ -127,24 +130,29 @@ class Body:
             self._chunks.append(data)
             self._chunk_bytes += len(data)
 
-    def read(self, until: int | None = None) -> None:
-        """Inflate and scan on, up to the inflated offset `until` or as far as the bytes reach.
-        Behind a commit nothing is read."""
+    def read(self, until: int | None = None, *, most: int | None = None) -> None:
+        """Inflate and scan on, until `until` bytes are `counted`, or `most` are inflated, or as far
+        as the bytes reach. Behind a commit nothing is read."""
         if self._out is not None and not self._tail:
             return
         if self._unreadable is not None:
             raise self._unreadable
         try:
-            self._read(until)
+            self._read(until, most)
         except Exception as error:
             self._unreadable = error
             raise
 
-    def _read(self, until: int | None) -> None:
-        while until is None or self.bytes_read < until:
-            piece = self._next(PIECE if until is None else min(PIECE, until - self.bytes_read))
+    def _read(self, until: int | None, most: int | None) -> None:
+        reader = self._reader
+        while until is None or self.counted < until:
+            if most is not None and self.bytes_read >= most:
+                return
+            room = PIECE if until is None else min(PIECE, until - self.counted)
+            piece = self._next(room, PIECE if most is None else most - self.bytes_read)
             if not piece:
                 break
+            reader.base = self.bytes_read
             self._scanner.feed(piece)
             self.bytes_read += len(piece)
         if self._end and not self._ended:
@@ -155,14 +163,24 @@ class Body:
                 self._scanner.finish()
                 self._ended = True
 
-    def _next(self, most: int) -> bytes:
-        """At most `most` inflated bytes."""
-        data = self._leftover or self._source.pull(most)
+    def _next(self, room: int, most: int) -> bytes:
+        """At most `most` inflated bytes, of which at most `room` will be counted."""
+        attaching = self._reader.attaching
+        data = self._leftover or self._source.pull(min(PIECE if attaching else room, most))
+        if len(data) > room and attaching:
+            quote = data.find(b'"')  # up to there it is all attachment
+            room = max(room, len(data) if quote < 0 else quote)
+        most = min(room, most)
         if len(data) <= most:
             self._leftover = b""
             return data
         self._leftover = data[most:]
         return data[:most]
+
+    @property
+    def counted(self) -> int:
+        """`bytes_read` without the bytes of pictures, sounds and files in the conversation."""
+        return self._reader.counted(self.bytes_read)
 
     @property
     def drained(self) -> bool:
@@ -470,10 +488,14 @@ class Body:
         """Small top-level scalars seen so far; of duplicates the last one."""
         return self._reader.params
 
+    def known(self) -> Known:
+        """Parameters, metadata and counts as they are now."""
+        return self._reader.known()
+
     @property
-    def leading_params(self) -> Mapping[str, object]:
-        """Those of `params` that stood in front of the turns."""
-        return self._reader.leading_params
+    def known_at_turns(self) -> Known | None:
+        """The same as it stood where the turns ended; None while they have not."""
+        return self._reader.known_at_turns
 
     @property
     def stands_in(self) -> bool:

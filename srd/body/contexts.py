@@ -11,15 +11,27 @@ from typing import TYPE_CHECKING
 
 from srd.body.lexis import decode_string
 from srd.body.listener import Want
-from srd.body.prompt import ModelSeen
+from srd.body.prompt import ModelSeen, Said
 from srd.body.scanner import TOKEN_LIMIT
-from srd.body.shapes import CALL_PARTS, IMAGE_PARTS, ONCE, ONCE_IN_TURN, RESULT_PARTS, TEXT_PARTS
-from srd.body.text import BoundedText
+from srd.body.shapes import (
+    ATTACHED,
+    CALL_PARTS,
+    HOLDERS,
+    IMAGE_PARTS,
+    ONCE,
+    ONCE_IN_TURN,
+    RESULT_PARTS,
+    SEALED_PARTS,
+    SIGNATURES,
+    TEXT_PARTS,
+    TURN_ITEMS,
+)
 
 if TYPE_CHECKING:
     from srd.body.reader import PromptReader
 
 _OBJECT, _ARRAY, _STRING, _NULL = b'{["n'
+_CALL_DEPTH = 4  # down to which a call is searched for signatures
 #: What may stand around a model's name and is no part of it.
 BLANKS = " \t\r\n"
 
@@ -65,17 +77,18 @@ class Root(Context):
             if name in self._met:
                 self._name = None
                 reader.note_repeated(name)
-                return reader.want_repeated(kind, 0)
+                return reader.want_repeated(kind, offset)
             self._met.add(name)
         if name in shape.instead and kind != _NULL:
             reader.stands_in = True
         if name == shape.turns:
-            reader.leave_front()
-            return self._turns(reader, kind)
+            return self._turns(reader, kind, offset)
         if name is not None and name == shape.system:
-            return self._system(reader, kind)
+            return self._system(reader, kind, offset)
         if kind == _ARRAY and name in (b"tools", b"functions"):
             return reader.enter(_Tools(offset))
+        if name == b"prompt_embeds" and kind != _NULL:
+            reader.prompt.hidden = True
         if kind == _OBJECT and name == b"metadata":
             reader.clear_metadata()
             return reader.enter(_Metadata())
@@ -97,9 +110,9 @@ class Root(Context):
 
     def _see(self, reader: PromptReader, value: str | None, end: int) -> None:
         self._model_open = False
-        reader.model = ModelSeen(value, self._offset, end, self._exact)
+        reader.model = ModelSeen(value, self._offset, end, self._exact, reader.attached)
 
-    def _turns(self, reader: PromptReader, kind: int) -> Want:
+    def _turns(self, reader: PromptReader, kind: int, offset: int) -> Want:
         if kind == _ARRAY:
             reader.start_turns()
             return reader.enter(_Turns(plain=reader.shape.plain_turns))
@@ -107,17 +120,17 @@ class Root(Context):
             reader.start_turns()
             reader.start_message("user")
             self._text = True
-            return reader.want_text()
+            return reader.want_text(reader.message_text(offset + 1))
         return Want.SKIP
 
-    def _system(self, reader: PromptReader, kind: int) -> Want:
+    def _system(self, reader: PromptReader, kind: int, offset: int) -> Want:
         if kind not in (_ARRAY, _STRING):
             return Want.SKIP
-        reader.start_message("system")
+        reader.start_message("system", outside=True)
         if kind == _ARRAY:
             return reader.enter(_Parts(alone=True))
         self._text = True
-        return reader.want_text()
+        return reader.want_text(reader.message_text(offset + 1))
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:
         if self._name != b"model":
@@ -134,19 +147,29 @@ class Root(Context):
             self._see(reader, self._model, offset)
         if self._text:
             self._text = False
-            reader.finish_message(counted=self._name == reader.shape.turns)
+            is_turn = self._name == reader.shape.turns
+            reader.finish_message(counted=is_turn)
+            if is_turn:
+                reader.end_turns(offset)
 
 
-class Repeated(Context):
-    """A container in the value of a repeated member: its texts are kept apart."""
+class Gathered(Context):
+    """A container whose strings are all texts of nobody's message: what tools say."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        return reader.want_tool(kind, offset, self._depth + 1)
+
+
+class Repeated(Gathered):
+    """A container in the value of a repeated member: its texts are kept apart."""
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         if kind == _STRING and name not in (None, b"content", b"text"):
             return Want.SKIP
-        return reader.want_repeated(kind, self._depth + 1)
+        return reader.want_repeated(kind, offset, self._depth + 1)
 
 
 class _Metadata(Context):
@@ -170,7 +193,7 @@ class _Tools(Context):
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         self._count += 1
-        return Want.SKIP
+        return reader.want_tool(kind, offset)
 
     def close(self, reader: PromptReader, offset: int) -> None:
         reader.tool_definitions = self._count
@@ -189,16 +212,21 @@ class _Turns(Context):
         if kind == _STRING and self._plain:
             reader.start_message("user")
             self._text = True
-            return reader.want_text()
+            return reader.want_text(reader.message_text(offset + 1))
         if kind == _OBJECT and not self._plain:
             reader.start_message("")
             return reader.enter(_Turn(offset))
+        if self._plain:
+            reader.prompt.hidden = True  # token ids
         return Want.SKIP
 
     def end(self, reader: PromptReader, offset: int) -> None:
         if self._text:
             self._text = False
             reader.finish_message()
+
+    def close(self, reader: PromptReader, offset: int) -> None:
+        reader.end_turns(offset + 1)
 
 
 class _Turn(Context):
@@ -208,6 +236,8 @@ class _Turn(Context):
         self._offset = offset
         self._name: bytes | None = None
         self._structured = -1
+        self._result = -1
+        self._part: Said | None = None  # a text of an item that is a content part itself
         self._met: list[bytes] = []  # of ONCE_IN_TURN
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
@@ -216,19 +246,34 @@ class _Turn(Context):
             if name in self._met:
                 reader.note_repeated(name)
                 spoken = name in (b"content", b"text")
-                return reader.want_repeated(kind, 0) if spoken else Want.SKIP
+                return reader.want_repeated(kind, offset) if spoken else Want.SKIP
             self._met.append(name)
         if kind == _STRING and name in (b"role", b"type"):
             return Want.TOKEN
         if name == b"content":
             if kind == _STRING:
-                return reader.want_text()
+                return reader.want_text(reader.message_text(offset + 1))
             return reader.enter(_Parts()) if kind == _ARRAY else Want.SKIP
+        if name == b"text" and kind == _STRING and reader.shape.items:
+            self._part = reader.new_text(offset + 1)
+            return reader.want_text(self._part)
+        return self._structure(reader, name, kind, offset)
+
+    def _structure(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        """What is no text of the message's own."""
         if name == b"tool_calls" and kind == _ARRAY:
             return reader.enter(_Calls(offset))
         if name in (b"function_call", b"arguments") and kind in (_OBJECT, _STRING):
             reader.message.calls += name == b"function_call"
             self._structured = offset
+            return reader.want_tool(kind, offset) if kind == _STRING else Want.SKIP
+        if name == b"output":
+            self._result = offset
+            return reader.want_tool(kind, offset) if kind == _STRING else Want.SKIP
+        if name in SIGNATURES and kind == _STRING:
+            reader.message.bound = name.decode() if name else ""
+        if name == b"name" and kind == _STRING:
+            return reader.want_tool(kind, offset)
         return Want.SKIP
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:
@@ -242,11 +287,18 @@ class _Turn(Context):
         if self._structured >= 0:
             reader.counts.structured_bytes += offset - self._structured
             self._structured = -1
+        if self._result >= 0:
+            reader.counts.text_bytes += offset - self._result
+            self._result = -1
 
     def close(self, reader: PromptReader, offset: int) -> None:
         message = reader.message
         message.calls += message.item in CALL_PARTS
         message.results += message.item in RESULT_PARTS
+        if self._part is not None and message.item in TEXT_PARTS:
+            message.texts.append(self._part)
+        if not message.role and reader.shape.items and message.item in TURN_ITEMS:
+            message.role = "user"  # Responses items need no role
         reader.finish_message()
 
 
@@ -258,10 +310,27 @@ class _Calls(Context):
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         reader.message.calls += 1
-        return Want.SKIP
+        return reader.enter(_Call()) if kind == _OBJECT else Want.SKIP
 
     def close(self, reader: PromptReader, offset: int) -> None:
         reader.counts.structured_bytes += offset + 1 - self._offset
+
+
+class _Call(Context):
+    """One tool call, and what a model signed in it."""
+
+    def __init__(self, depth: int = 0) -> None:
+        self._depth = depth
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if kind == _STRING:
+            if name in SIGNATURES:
+                reader.message.bound = name.decode() if name else ""
+                return Want.SKIP
+            return reader.want_tool(kind, offset)
+        if kind == _OBJECT and self._depth < _CALL_DEPTH:
+            return reader.enter(_Call(self._depth + 1))
+        return Want.SKIP
 
 
 class _Parts(Context):
@@ -273,7 +342,9 @@ class _Parts(Context):
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         if kind == _OBJECT:
             return reader.enter(_Part(offset))
-        return reader.want_text() if kind == _STRING else Want.SKIP
+        if kind == _STRING:
+            return reader.want_text(reader.message_text(offset + 1))
+        return Want.SKIP
 
     def close(self, reader: PromptReader, offset: int) -> None:
         if self._alone:
@@ -287,33 +358,93 @@ class _Part(Context):
         self._offset = offset
         self._name: bytes | None = None
         self._type: str | None = None
-        self._pending: BoundedText | None = None
+        self._signed = False
+        self._pending: Said | None = None
+        self._result = -1
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         self._name = name
-        if kind != _STRING:
-            return Want.SKIP
+        if kind == _STRING:
+            return self._string(reader, name, offset)
+        if name == b"content":  # of a tool's result
+            self._result = offset
+            return reader.enter(_Result()) if kind == _ARRAY else Want.SKIP
+        if kind == _OBJECT and name in HOLDERS:
+            return reader.enter(_Attachment())
+        if name == b"input":  # of a tool's call
+            return reader.want_tool(kind, offset)
+        return Want.SKIP
+
+    def _string(self, reader: PromptReader, name: bytes | None, offset: int) -> Want:
         if name == b"type":
             return Want.TOKEN
+        if name in ATTACHED:
+            return reader.skip_attachment(offset)
+        if name in SIGNATURES:
+            self._signed = True
+        if name == b"content":
+            self._result = offset
+            return reader.want_tool(_STRING, offset)
         if name != b"text" or (self._type is not None and self._type not in TEXT_PARTS):
-            return Want.SKIP
+            named = name in (b"name", b"filename", b"title", b"text")
+            return reader.want_tool(_STRING, offset) if named else Want.SKIP
         if self._type is not None:
-            return reader.want_text()
-        self._pending = BoundedText(reader.prompt.limit)
+            return reader.want_text(reader.message_text(offset + 1))
+        self._pending = reader.new_text(offset + 1)
         return reader.want_text(self._pending)
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:
         value = decode_string(raw) if raw is not None and len(raw) <= 66 else None
         self._type = value or "other"
 
+    def end(self, reader: PromptReader, offset: int) -> None:
+        if self._result >= 0:
+            reader.counts.text_bytes += offset - self._result
+            self._result = -1
+
     def close(self, reader: PromptReader, offset: int) -> None:
-        if self._type is None or self._type in TEXT_PARTS:
-            if self._pending:
-                reader.append_text(self._pending)
-            return
         message = reader.message
+        if self._signed or self._type in SEALED_PARTS:
+            message.bound = self._type or "signature"
+        if self._type is None or self._type in TEXT_PARTS:
+            if self._pending is not None:
+                message.texts.append(self._pending)
+            return
         message.images += self._type in IMAGE_PARTS
         message.results += self._type in RESULT_PARTS
         if self._type in CALL_PARTS:
             message.calls += 1
             reader.counts.structured_bytes += offset + 1 - self._offset
+
+
+class _Result(Context):
+    """What a tool answered, in parts: its texts count as text, and pictures do not."""
+
+    def __init__(self) -> None:
+        self._start = -1
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if kind == _OBJECT:
+            return reader.enter(_Attachment() if name in HOLDERS else _Result())
+        if kind != _STRING:
+            return Want.SKIP
+        if name in ATTACHED:
+            return reader.skip_attachment(offset)
+        self._start = offset
+        return reader.want_tool(kind, offset) if name in (None, b"text") else Want.SKIP
+
+    def end(self, reader: PromptReader, offset: int) -> None:
+        if self._start >= 0:
+            reader.counts.text_bytes += offset - self._start
+            self._start = -1
+
+
+class _Attachment(Context):
+    """The object around a picture, a sound or a file."""
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if kind != _STRING:
+            return Want.SKIP
+        if name in ATTACHED:
+            return reader.skip_attachment(offset)
+        return reader.want_tool(kind, offset) if name == b"filename" else Want.SKIP

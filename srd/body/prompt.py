@@ -1,20 +1,25 @@
-"""The conversation of one request, as values: messages, texts, counts.
+"""The conversation of one request, as values: messages, their texts, counts.
 
-Why this file exists: signals look at these; `reader` fills them while the bytes pass. It must not
-know JSON.
+Why this file exists: the evidence is chosen among these; `reader` fills them while the bytes pass.
+It must not know JSON, nor which text decides.
 
-Texts follow upstream: a message's text is its string content, or its text parts (type
-text or none) joined by one space; messages without text are ignored.
+Every text stands by itself, with its place in the body. Where a message's texts are wanted as one,
+they are joined by one space, as upstream does; messages without text are ignored.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
 from srd.body.text import BoundedText, TextList
+from srd.evidence.conversation import Spoken, Text
+from srd.signals.base import Origin, Segment
 
 _ROLES = 16  # distinct roles that are counted by name; the rest is "other"
+_MESSAGES = 4096  # user messages that are kept on either side
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,121 +30,251 @@ class ModelSeen:
     string, or is one of more than 8192 bytes. `offset`: where its value starts. `end`: right behind
     the value of a string or a null, `offset` + 1 for the others (a string that is too long: where
     that showed). `exact`: it is a string of just these characters, with nothing trimmed.
+    `attached`: the bytes of attachments in front of it.
     """
 
     value: str | None
     offset: int
     end: int
     exact: bool
+    attached: int = 0
+
+    @property
+    def counted(self) -> int:
+        """`end` without the bytes of attachments."""
+        return self.end - self.attached
+
+
+class Said:
+    """One text of a message. `start`: the offset of its first byte in the inflated body; `end`:
+    that of the quote behind it, -1 while it passes."""
+
+    __slots__ = ("end", "start", "text")
+
+    def __init__(self, limit: int, start: int) -> None:
+        self.text = BoundedText(limit)
+        self.start = start
+        self.end = -1
+
+    def __repr__(self) -> str:
+        return f"<Said {self.text.size} chars at {self.start}>"
 
 
 class Message:
-    """One message (or Responses item) while it passes."""
+    """One message (or Responses item) while it passes and, of a user's, after. `place`: its index
+    among the turns; -1 outside of them."""
 
-    def __init__(self, role: str, limit: int) -> None:
+    def __init__(self, role: str, place: int = -1) -> None:
         self.role = role
+        self.place = place
         self.item = ""
-        self.text = BoundedText(limit)
+        self.texts: list[Said] = []
         self.images = 0
         self.calls = 0
         self.results = 0
+        self.bound = ""  # what in it only the model that made it can read
 
     def __repr__(self) -> str:
-        return f"<Message {self.role or '?'} {self.text.size} chars>"
+        return f"<Message {self.role or '?'} {sum(said.text.size for said in self.texts)} chars>"
+
+    @property
+    def spoken(self) -> list[Said]:
+        """Its texts that are not empty."""
+        return [said for said in self.texts if said.text.size]
+
+    @property
+    def size(self) -> int:
+        """Characters in all its texts."""
+        return sum(said.text.size for said in self.texts)
+
+    @property
+    def size_bytes(self) -> int:
+        """UTF-8 bytes of its texts, one space between them."""
+        sizes = [said.text.size_bytes for said in self.texts if said.text.size]
+        return sum(sizes) + max(0, len(sizes) - 1)
+
+    @property
+    def text(self) -> str:
+        """Its texts joined by one space."""
+        return " ".join(said.text.value() for said in self.spoken)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """State in an assistant's turn that only the model which made it can read: what it is, and how
+    many turns stood in front of it."""
+
+    kind: str
+    place: int
+
+
+class UserMessages:
+    """User messages within `limit` characters: the first ones and the most recent ones, as
+    `TextList` keeps texts."""
+
+    def __init__(self, limit: int) -> None:
+        self._half = limit // 2
+        self._first: list[Message] = []
+        self._room = self._half
+        self._recent: deque[Message] = deque()
+        self._recent_size = 0
+        self.dropped = 0
+
+    def add(self, message: Message) -> None:
+        """A user message with text has ended."""
+        size = message.size
+        fits = not self._recent and len(self._first) < _MESSAGES
+        if fits and (size <= self._room or not self._first):
+            self._first.append(message)
+            self._room -= size
+            return
+        self._recent.append(message)
+        self._recent_size += size
+        while len(self._recent) > 1 and (
+            self._recent_size > self._half or len(self._recent) > _MESSAGES
+        ):
+            self._recent_size -= self._recent.popleft().size
+            self.dropped += 1
+
+    def values(self) -> list[Message]:
+        """Those that are kept, in order."""
+        return [*self._first, *self._recent]
 
 
 class Prompt:
-    """The conversation's texts so far. Every text is bounded: of a longer one the head and the
-    tail are kept (`truncated`). Tuples are built on access; `first_user` joins, so poll
-    `first_user_chars` and `first_user_prefix` while bytes arrive."""
+    """The conversation so far. Every text is bounded: of a longer one the head and the tail are
+    kept (`truncated`). Tuples are built on access."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.has_messages = False
+        self.hidden = False  # a part of the prompt is in a form that only the backend reads
         self.truncated = False
-        self.first_user_done = False
-        self._first: BoundedText | None = None
-        self._last_user = ""
-        self._has_last = False
-        self._prior = TextList(limit)
-        self._non_user = TextList(limit)
-        self._duplicates = TextList(limit)
+        self.turns_end = -1  # counted bytes at which the turns had all passed; -1: not yet
+        self.bound: Bound | None = None  # the first one
+        self.passing: Message | None = None
+        self._users = UserMessages(limit)
+        self._gathered = {
+            origin: TextList(limit)
+            for origin in (Origin.OTHER, Origin.HISTORY, Origin.TOOLS, Origin.REPEATED)
+        }
 
     def __repr__(self) -> str:
-        state = "done" if self.first_user_done else "open"
-        before = len(self._prior.values())
-        return f"<Prompt first user {self.first_user_chars} chars {state}, {before} kept before>"
+        state = "closed" if self.turns_end >= 0 else "open"
+        return f"<Prompt {len(self.users)} user messages, turns {state}>"
+
+    # -- as evidence
 
     @property
-    def first_user_chars(self) -> int:
-        """Characters of the first user message with text, so far."""
-        return self._first.size if self._first else 0
+    def users(self) -> list[Message]:
+        """The user messages with text that have ended."""
+        return self._users.values()
 
-    def first_user_prefix(self, length: int) -> str:
-        """Its first `length` characters; cheap for `length` up to 4096."""
-        return self._first.prefix(length) if self._first else ""
+    @property
+    def in_turn(self) -> list[Message]:
+        """`users`, and the one that passes if it is known to be one and says something."""
+        passing = self.passing
+        if passing is None or passing.role != "user" or not passing.size:
+            return self.users
+        return [*self.users, passing]
+
+    def spoken(self) -> tuple[Spoken, ...]:
+        """`in_turn` as values."""
+        return tuple(
+            Spoken(m.place, tuple(Text(s.text.value(), s.start, s.end) for s in m.spoken))
+            for m in self.in_turn
+        )
+
+    @property
+    def is_passing(self) -> bool:
+        """True while the last text of `spoken` may go on, or its message may have more."""
+        passing = self.passing
+        return passing is not None and passing.role == "user" and passing.size > 0
+
+    def said(self, origin: Origin) -> tuple[str, ...]:
+        """The texts of anybody but users, as far as they are kept."""
+        return self._gathered[origin].values()
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Every text that was kept, by itself: users' first, the last message of theirs last."""
+        *prior, last = self.users or [Message("user")]
+        users = [Segment(Origin.PRIOR, s.text.value()) for m in prior for s in m.spoken]
+        others = [
+            Segment(origin, text)
+            for origin, texts in self._gathered.items()
+            for text in texts.values()
+        ]
+        return (*users, *others, *(Segment(Origin.LAST, s.text.value()) for s in last.spoken))
+
+    # -- as messages
 
     @property
     def first_user(self) -> str:
-        """Its text so far."""
-        return self._first.value() if self._first else ""
+        """The first user message's text so far."""
+        first = next(iter(self.in_turn), None)
+        return first.text if first else ""
+
+    @property
+    def first_user_done(self) -> bool:
+        """True when that message has ended."""
+        return bool(self.users)
 
     @property
     def last_user(self) -> str:
-        """The text of the last finished user message with text."""
-        return self._last_user
+        """The text of the last finished user message."""
+        users = self.users
+        return users[-1].text if users else ""
 
     @property
     def prior_user(self) -> tuple[str, ...]:
-        """The user messages with text before the last one."""
-        return self._prior.values()
+        """Those of the ones before it."""
+        return tuple(message.text for message in self.users[:-1])
 
     @property
     def non_user(self) -> tuple[str, ...]:
         """System, developer and assistant texts."""
-        return self._non_user.values()
+        return self.said(Origin.HISTORY)
 
     @property
     def duplicates(self) -> tuple[str, ...]:
         """Texts in repeated members (a second `messages`, `content`, …), which never leave."""
-        return self._duplicates.values()
+        return self.said(Origin.REPEATED)
 
-    def add_duplicate(self, text: str) -> None:
-        """A text of a repeated member."""
+    # -- filling
+
+    def add(self, origin: Origin, text: str) -> None:
+        """A text of somebody else than a user."""
         if text:
-            self._duplicates.add(text)
-
-    def show(self, message: Message) -> None:
-        """`message` is a user message that passes; it is the first one if none is yet."""
-        if not self.first_user_done:
-            self._first = message.text
-
-    def hide(self) -> None:
-        """The message shown turned out to be of another role."""
-        if not self.first_user_done:
-            self._first = None
+            self._gathered[origin].add(text)
 
     def finish(self, message: Message) -> None:
         """A message has ended."""
-        text = message.text
-        if not text.size:
-            return self.hide()
-        if message.role not in NON_USER_ROLES and message.role != "user":
-            return None
-        if text.truncated:
-            self.truncated = True
-        value = text.value()
-        if message.role != "user":
-            self._non_user.add(value)
-            self.truncated = self.truncated or self._non_user.dropped > 0
-            return None
-        self.show(message)
-        self.first_user_done = True
-        if self._has_last:
-            self._prior.add(self._last_user)
-            self.truncated = self.truncated or self._prior.dropped > 0
-        self._last_user, self._has_last = value, True
-        return None
+        self.passing = None
+        if message.bound and self.bound is None and message.role != "user":
+            self.bound = Bound(message.bound, message.place)
+        if not message.size:
+            return
+        if message.role == "user":
+            self._users.add(message)
+            self._note(message.texts, self._users.dropped)
+        elif message.role in NON_USER_ROLES:
+            self._gather(Origin.HISTORY, message)
+        elif message.role in TOOL_ROLES:
+            self._gather(Origin.TOOLS, message)
+        else:
+            self._gather(Origin.OTHER, message)
+
+    def _gather(self, origin: Origin, message: Message) -> None:
+        texts = self._gathered[origin]
+        joined = origin is Origin.HISTORY  # one text for each message, as upstream
+        for text in [message.text] if joined else [s.text.value() for s in message.spoken]:
+            texts.add(text)
+        if origin is Origin.HISTORY:
+            self._note(message.texts, texts.dropped)
+
+    def _note(self, texts: Iterable[Said], dropped: int) -> None:
+        cut = dropped > 0 or any(said.text.truncated for said in texts)
+        self.truncated = self.truncated or cut
 
 
 class Counts:
@@ -168,5 +303,5 @@ class Counts:
         self.images += message.images
         self.calls += message.calls
         self.results += message.results + (message.role in TOOL_ROLES)
-        self.assistant_text |= message.role == "assistant" and message.text.size > 0
-        self.text_bytes += message.text.size_bytes
+        self.assistant_text |= message.role == "assistant" and message.size > 0
+        self.text_bytes += message.size_bytes

@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from srd.body import lexis
-from srd.body.contexts import BLANKS, Context, Repeated, Root
+from srd.body.contexts import BLANKS, Context, Gathered, Repeated, Root
 from srd.body.lexis import decode_string
 from srd.body.listener import Want
 from srd.body.named import NamedRoot
-from srd.body.prompt import Counts, Message, ModelSeen, Prompt
+from srd.body.prompt import Counts, Message, ModelSeen, Prompt, Said
 from srd.body.shapes import KNOWN_PARAMS, Shape
-from srd.body.text import BoundedText, TextDecoder, decode_body
-from srd.signals.base import MessageFacts
+from srd.body.text import TextDecoder, decode_body
+from srd.signals.base import MessageFacts, Origin
 
 _OBJECT, _ARRAY, _STRING = b'{["'
 _PARAMS = 32  # small scalars that are kept beside the known ones
@@ -34,11 +35,24 @@ _DEPTH = 8  # down to which texts of a repeated member are read
 _METADATA, _METADATA_KEY, _METADATA_VALUE = 32, 128, 1024
 
 
-class PromptReader:
-    """Listens to a strict scanner. All attributes may be read at any time."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a body said beside its texts, up to one offset."""
 
-    def __init__(self, shape: Shape, limit: int) -> None:
+    params: Mapping[str, object]
+    metadata: Mapping[str, str]
+    facts: MessageFacts
+
+
+class PromptReader:
+    """Listens to a strict scanner. All attributes may be read at any time. `tools`: what tools say
+    is wanted too. `base`: the offset of the piece that is being scanned, which the owner sets."""
+
+    def __init__(self, shape: Shape, limit: int, *, tools: bool = False) -> None:
         self.shape = shape
+        self.tools = tools
+        self.base = 0
+        self.known_at_turns: Known | None = None  # as it stood where the turns ended
         self.model: ModelSeen | None = None
         self.members = 0
         self.stands_in = False  # a member that is legal instead of turns has passed
@@ -51,16 +65,17 @@ class PromptReader:
         self.counts = Counts()
         self._limit = limit
         self._params: dict[str, object] = {}
-        self._leading: dict[str, object] | None = None
         self._metadata: dict[str, str] = {}
         self._message: Message | None = None
+        self._place = 0  # of the next message among the turns
         self._contexts: list[Context] = []
         self._entering: Context = NamedRoot() if shape.names_only else Root()
         self._name: bytes | None = None
         self._decoder = TextDecoder()
-        self._target: BoundedText | None = None
-        self._joined = True
-        self._repeated: BoundedText | None = None
+        self._target: Said | None = None
+        self._origin: Origin | None = None  # of a target that is nobody's message
+        self.attached = 0  # bytes of attachments that have ended
+        self._attachment = -1  # where the one that passes began
 
     def __repr__(self) -> str:
         return f"<PromptReader model={self.model} {self.prompt!r}>"
@@ -71,17 +86,6 @@ class PromptReader:
         return MappingProxyType(self._params)
 
     @property
-    def leading_params(self) -> Mapping[str, object]:
-        """Those in front of the turns: however the body is cut, they are known when it is judged
-        before its end."""
-        return MappingProxyType(self._params if self._leading is None else self._leading)
-
-    def leave_front(self) -> None:
-        """The turns begin."""
-        if self._leading is None:
-            self._leading = dict(self._params)
-
-    @property
     def metadata(self) -> Mapping[str, str]:
         """String members of the top-level `metadata`."""
         return MappingProxyType(self._metadata)
@@ -89,7 +93,7 @@ class PromptReader:
     def facts(self) -> MessageFacts:
         """The counts so far; of a message that is still passing, its text."""
         counts = self.counts
-        passing = self._message.text.size_bytes if self._message else 0
+        passing = self._message.size_bytes if self._message else 0
         return MessageFacts(
             messages=counts.messages,
             last_role=counts.last_role,
@@ -132,10 +136,13 @@ class PromptReader:
         """A value that was not entered has ended."""
         if self._target is not None:
             self._add(self._decoder.feed(b"", last=True))
-            self._target = None
-        if self._repeated is not None:
-            self.prompt.add_duplicate(self._repeated.value())
-            self._repeated = None
+            self._target.end = offset - 1
+            if self._origin is not None:
+                self.prompt.add(self._origin, self._target.text.value())
+            self._target = self._origin = None
+        if self._attachment >= 0:
+            self.attached += offset - 1 - self._attachment
+            self._attachment = -1
         self._contexts[-1].end(self, offset)
 
     def close(self, offset: int) -> None:
@@ -155,7 +162,9 @@ class PromptReader:
             return 0
         role, raw = match.groups()
         self.start_message(role.decode())
-        self.message.text.add(decode_body(raw))
+        said = self.message_text(self.base + match.start(2))
+        said.text.add(decode_body(raw))
+        said.end = self.base + match.end(2)
         self.finish_message()
         return match.end()
 
@@ -170,11 +179,19 @@ class PromptReader:
         """The conversation begins."""
         self.prompt.has_messages = True
 
-    def start_message(self, role: str) -> None:
-        """A message begins, its role known or not ("")."""
-        self._message = Message(role, self._limit)
-        if role == "user":
-            self.prompt.show(self._message)
+    def end_turns(self, offset: int) -> None:
+        """The conversation has ended in front of `offset`."""
+        self.prompt.turns_end = self.counted(offset)
+        self.known_at_turns = self.known()
+
+    def known(self) -> Known:
+        """What has been read beside the texts."""
+        return Known(dict(self._params), dict(self._metadata), self.facts())
+
+    def start_message(self, role: str, *, outside: bool = False) -> None:
+        """A message begins, its role known or not (""); `outside` of the turns."""
+        self._message = self.prompt.passing = Message(role, -1 if outside else self._place)
+        self._place += not outside
 
     def finish_message(self, *, counted: bool = True) -> None:
         """The passing message has ended."""
@@ -185,14 +202,11 @@ class PromptReader:
         if counted:
             self.counts.add(message)
         else:
-            self.counts.text_bytes += message.text.size_bytes
+            self.counts.text_bytes += message.size_bytes
 
     def set_role(self, role: str) -> None:
         """The passing message's role is known now."""
-        message = self.message
-        message.role = role
-        if role == "user":
-            self.prompt.show(message)
+        self.message.role = role
 
     @property
     def message(self) -> Message:
@@ -217,30 +231,58 @@ class PromptReader:
         else:
             self.names_missed = self.names_missed or value.strip(BLANKS) not in self.names
 
-    def want_repeated(self, kind: int, depth: int) -> Want:
+    def want_repeated(self, kind: int, offset: int, depth: int = 0) -> Want:
         """A value that may hold texts of a repeated member."""
+        return self.want_gathered(Origin.REPEATED, kind, offset, depth, Repeated)
+
+    def want_tool(self, kind: int, offset: int, depth: int = 0) -> Want:
+        """A value whose strings a tool said, or somebody to a tool."""
+        if not self.tools:
+            return Want.SKIP
+        return self.want_gathered(Origin.TOOLS, kind, offset, depth, Gathered)
+
+    def want_gathered(
+        self, origin: Origin, kind: int, offset: int, depth: int, context: type[Gathered]
+    ) -> Want:
+        """A value that may hold texts of nobody's message."""
         if kind == _STRING:
-            self._repeated = BoundedText(self._limit)
-            return self.want_text(self._repeated)
+            self._origin = origin
+            return self.want_text(Said(self._limit, offset + 1))
         if kind in (_OBJECT, _ARRAY) and depth < _DEPTH:
-            return self.enter(Repeated(depth))
+            return self.enter(context(depth))
         return Want.SKIP
 
-    def want_text(self, target: BoundedText | None = None) -> Want:
-        """The string that begins is a text of the passing message, or goes to `target`."""
+    def message_text(self, start: int) -> Said:
+        """A text of the passing message begins at `start`."""
+        said = Said(self._limit, start)
+        self.message.texts.append(said)
+        return said
+
+    def new_text(self, start: int) -> Said:
+        """A text that may turn out to be the passing message's."""
+        return Said(self._limit, start)
+
+    def want_text(self, target: Said) -> Want:
+        """The string that begins is this text."""
         self._decoder = TextDecoder()
-        self._target = self.message.text if target is None else target
-        self._joined = self._target.size == 0
+        self._target = target
         return Want.TEXT
 
-    def append_text(self, text: BoundedText) -> None:
-        """A part's text turned out to be the passing message's."""
-        if text.size:
-            self.want_text()
-            head, tail = text.parts()
-            self._add(head)
-            self._add(tail)
-            self._target = None
+    def skip_attachment(self, offset: int) -> Want:
+        """The string that begins at `offset` is a picture, a sound or a file: its bytes are not
+        counted as bytes that had to be read."""
+        self._attachment = offset + 1
+        return Want.SKIP
+
+    @property
+    def attaching(self) -> bool:
+        """True inside such a string."""
+        return self._attachment >= 0
+
+    def counted(self, offset: int) -> int:
+        """Bytes before `offset`, the end of what was scanned, without those of attachments."""
+        passing = offset - self._attachment if self._attachment >= 0 else 0
+        return offset - self.attached - passing
 
     def set_param(self, name: bytes | None, raw: bytes | None) -> None:
         """A top-level scalar has ended."""
@@ -274,7 +316,4 @@ class PromptReader:
 
     def _add(self, piece: str) -> None:
         if piece and self._target is not None:
-            if not self._joined:
-                self._joined = True
-                self._target.add(" ")
-            self._target.add(piece)
+            self._target.text.add(piece)

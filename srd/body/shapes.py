@@ -31,6 +31,8 @@ class Shape:
     `instead`: members of which one makes a body legal that has no turns (OpenAI's reference of
     Responses; vLLM's completions take embeddings).
 
+    `items`: an element of `turns` may be a content part itself, and needs no role to be a user's.
+
     `names_only`: nothing in it is judged but the names of models: those at its top level and, where
     `names_below` leads from there (None is an element of an array), further ones. Nothing in it is
     edited but repeated models.
@@ -41,6 +43,7 @@ class Shape:
     system: bytes | None = None
     system_message: bool = False
     instead: frozenset[bytes] = frozenset()
+    items: bool = False
     names_only: bool = False
     names_below: tuple[bytes | None, ...] = ()
 
@@ -52,6 +55,7 @@ SHAPES: Mapping[Api, Shape] = MappingProxyType(
         Api.RESPONSES: Shape(
             b"input",
             system=b"instructions",
+            items=True,
             instead=frozenset({b"prompt", b"conversation", b"previous_response_id"}),
         ),
         Api.ANTHROPIC: Shape(b"messages", system=b"system"),
@@ -74,6 +78,22 @@ TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})
 CALL_PARTS = frozenset({"tool_use", "server_tool_use", "function_call", "custom_tool_call"})
 RESULT_PARTS = frozenset({"tool_result", "function_call_output", "custom_tool_call_output"})
+
+#: Items of Responses that are a user's where they name no role; "" is an item without a type.
+TURN_ITEMS = frozenset({"", "message", "text", "input_text"})
+
+#: Where pictures, sounds and files stand in a part: the members that hold their bytes, and the
+#: objects around those.
+ATTACHED = frozenset({b"data", b"url", b"image_url", b"file_data", b"file_url", b"b64_json"})
+HOLDERS = frozenset(
+    {b"image_url", b"source", b"input_audio", b"file", b"image", b"audio", b"video_url"}
+)
+
+#: What only the model that made it can read: parts of these types, and whatever holds a member of
+#: these names (Anthropic's extended thinking, OpenAI's reasoning items, Gemini's thought
+#: signatures).
+SEALED_PARTS = frozenset({"redacted_thinking"})
+SIGNATURES = frozenset({b"signature", b"encrypted_content", b"thought_signature"})
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 NON_USER_ROLES = SYSTEM_ROLES | {"assistant"}

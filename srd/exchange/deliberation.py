@@ -1,24 +1,29 @@
 """How a body becomes a Decision, as early as the rules allow.
 
-Why this file exists: which text is evidence, when to ask the classifier and when to stop waiting
-are one question, asked by every body mode and by `srd explain`. It must not know modes, replies,
-timers or the clock (`now` is passed in for the memo alone).
+Why this file exists: when to look at the evidence, when to ask the classifier and when to stop
+waiting are one question, asked by every body mode and by `srd explain`. It must not know modes,
+replies, timers or the clock (`now` is passed in for the memo alone), nor which text is evidence
+(srd.exchange.subject).
 
 Theory of operation. Whatever is decided here is a function of the body's bytes and the classifier's
-answers, never of how the body was cut into chunks, packed, or which mode carries it. So text is
-looked at only at fixed lengths (the stages of `Policy.windows`), and the caller reads the body in
-steps that end exactly at the offsets that matter (`checkpoint`): the evidence budget, the end of
-where a model's name counts, and the cap on held bytes.
+answers, never of how the body was cut into chunks, packed, or which mode carries it. So the caller
+reads the body in steps that end exactly at the offsets that matter (`checkpoint`): the evidence
+budget, the end of where a model's name counts, and the cap on held bytes. All of them count bytes
+without those of attachments.
+
+* complete: the turns have closed within the budget, whatever follows them. The last human turn
+  decides, or the one whose subject holds. Rules over what may still follow wait for the end.
+* early: the budget has passed first. Stage by stage over the first human text, until the verdict is
+  final. Scores of a smaller window are kept as long as they are confident, else the window grows.
+* forced: cap, timer or pressure. What is unknown counts as its leaf says.
+
+Where a rule blocks nothing is decided early: the body is held whole, and what could not be
+evaluated refuses the request (`_unanswered`).
 
 The rule for a late name stands in `name_counts` and `_name_settled`, and nowhere else: a model name
-counts if its value ends within the first `EarlyDecision.name_bytes` of the inflated body, and no
+counts if its value ends within the first `EarlyDecision.name_bytes` that are counted, and no
 outcome leaves before that offset, the name, or the end of the body has passed. Timers and memory
 pressure alone shorten it, and then the basis says so.
-
-* complete: the body ended within the budget. The last user message decides; all signals answer.
-* early: the body is larger. Stage by stage over the first user message, until the verdict is final.
-  Scores of a smaller window are kept as long as they are confident, else the window grows.
-* forced: cap, timer or pressure. Unknown counts as false.
 """
 
 from __future__ import annotations
@@ -27,31 +32,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from srd.body.body import Body
+from srd.body.body import Body, Known
 from srd.body.prompt import ModelSeen
-from srd.body.shapes import Api
-from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
+from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
-from srd.decide.engine import Final, Pending
+from srd.decide.engine import Engine, Final, Pending, Unanswered, Verdict
+from srd.evidence.fold import Topic
 from srd.exchange import refusals
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
+from srd.exchange.subject import Subject, Witness, told
 from srd.plugins.errors import Immediate
 from srd.signals.base import Evidence, Reading, Truth
-from srd.signals.readings import history_text
 
 Outcome = Decision | Immediate
+
+#: No body is worth more questions than this; what is unknown then counts as its leaf says.
+MOST_ASKS = 8
 
 
 @dataclass(slots=True)
 class _Sight:
-    """One look at the evidence: what was read and what the rules make of it."""
+    """One look at a subject: what was read and what the rules make of it."""
 
+    subject: Subject
     evidence: Evidence
     readings: Mapping[str, Reading]
-    verdict: Final | Pending
+    verdict: Verdict
+    topic: Topic | None = None
 
 
 class Deliberation:
@@ -61,6 +71,7 @@ class Deliberation:
     upstream does. `kept`: it comes in one message, so reading on holds nothing more.
     `look` after every event that may have changed the evidence; it returns the outcome once there
     is one. `ask` is then the question that must be answered before the next look can help, if any.
+    `unanswered` names what a rule that blocks would have refused, where it only observes.
     """
 
     def __init__(
@@ -77,53 +88,85 @@ class Deliberation:
         self._policy = policy
         self._facts = facts
         self._body = body
+        self._witness = Witness(policy.document.global_.router, policy.harness, policy.windows)
         self._stage = 0
-        self._limit: int | None = None  # characters of first-user text visible to early stages
+        self._past: Known | None = None  # what was known at the budget
+        self._frozen: str | None = None  # the human text that later stages do not exceed
+        self._pinned: int | None = None  # the place from which on the conversation is bound
+        self._complete: Subject | None = None
         self._scores: Scores | None = None
-        self._scored: tuple[str, frozenset[str]] | None = None  # text and heads of _scores
+        self._scored: tuple[tuple[str, ...], frozenset[str]] | None = None  # of _scores
         self._confident = False
         self._failed = ""
         self._hopeless = False
+        self._too_much = False
         self._forced: Basis | None = None
         self._text = ""  # what was there when the decision was forced
         self.needs_whole = False
-        self._history: Scores | None = None
-        self._asks_history = False
-        self._duplicates: Scores | None = None
-        self._asks_duplicates = False
         self._memory = Memory(policy, facts)
         self._skipped: int | None = None  # the first stage whose forward was left out
         self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
         self._awaits_end = False  # ... and until the body's end is announced
         self._outcome: Outcome | None = None
+        self._asks = 0
         self.ask: Ask | None = None
+        self.unanswered: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         state = f"forced={self._forced}" if self._forced else f"stage={self._stage}"
-        return f"<Deliberation {state} asked={self.ask is not None} failed={self._failed or '-'}>"
+        return f"<Deliberation {state} asks={self._asks} failed={self._failed or '-'}>"
 
     # -- what happened ---------------------------------------------------------------------------
 
     def checkpoint(self) -> int | None:
-        """The next offset of the inflated body at which evidence is judged: read no further."""
+        """The counted offset at which evidence is judged next: read no further."""
         early = self._policy.early
         marks = {early.name_bytes}
         if not self._whole:
             marks |= {early.budget_bytes + 1, early.max_held_bytes}
-        ahead = [offset for offset in marks if offset > self._body.bytes_read]
+        ahead = [offset for offset in marks if offset > self._body.counted]
         return min(ahead, default=None)
+
+    @property
+    def most_bytes(self) -> int | None:
+        """Inflated bytes after which it is judged as well, attachments and all; None: never."""
+        most = self._policy.document.global_.router.limits.max_request_bytes_held
+        if self._whole or self._kept or self._forced is not None:
+            return most + 1 if self._policy.refuses else None
+        return most + 1
 
     def at_checkpoint(self) -> None:
         """The body was read up to a checkpoint: budgets may be spent."""
         early, body = self._policy.early, self._body
+        if self.most_bytes is not None and body.bytes_read >= self.most_bytes:
+            self._too_much = self._policy.refuses
+            self.force(Basis.BUDGET)
         if self._whole:
             return
-        if body.bytes_read == early.budget_bytes + 1:
-            self._stop_reading()
-        spared = self.wants_tail or (self._kept and self._policy.blocks)
-        if body.bytes_read >= early.max_held_bytes and not spared:
+        if body.counted == early.budget_bytes + 1:
+            self._pass_budget()
+        if body.counted >= early.max_held_bytes and not (self.wants_tail or self._is_spared):
             self.force(Basis.BUDGET)
+
+    @property
+    def _is_spared(self) -> bool:
+        """True where holding more than `max_held_bytes` is what was asked for."""
+        return self._policy.refuses or (self._kept and self._policy.blocks)
+
+    def _pass_budget(self) -> None:
+        """From here on only what is here now counts, and the first human text if none is."""
+        body = self._body
+        self._past = body.known()
+        if body.prompt.bound is not None and self._policy.pins:
+            self._pinned = body.prompt.bound.place
+        elif body.prompt.turns_end < 0:
+            self._freeze()
+
+    def _freeze(self) -> None:
+        """No stage sees more of the first human text than is here now, if anything is."""
+        if self._frozen is None:
+            self._frozen = self._witness.begun(self._body)[0] or None
 
     def force(self, basis: Basis) -> None:
         """Nobody waits for more text any longer; scores already asked for may still come."""
@@ -133,18 +176,10 @@ class Deliberation:
             # It would have waited for a name: that it did not is time's doing, and says so.
             self._settled = _on_basis(self._settled, basis)
         self._forced = basis
-        self._stop_reading()
-        self._text = self._reach()
-
-    def _stop_reading(self) -> None:
-        """No stage sees more of the first user message than is here now, if anything is."""
-        if self.early and self._limit is None:
-            self._limit = self._body.prompt.first_user_chars or None
-
-    def _reach(self) -> str:
-        """All the text that a forced decision may rest on."""
-        prompt, reach = self._body.prompt, self._policy.windows[-1] * CHARS_PER_TOKEN
-        return prompt.first_user_prefix(reach) or " ".join(prompt.non_user)[:reach]
+        if self.early:
+            self._freeze()
+        self._text = self._frozen or self._witness.begun(self._body)[0]
+        self._text = self._text or self._witness.unfiltered(self._body)
 
     def give_up(self, basis: Basis) -> None:
         """Nobody waits for scores either."""
@@ -155,14 +190,8 @@ class Deliberation:
         """The classifier answered `ask`."""
         if self.ask is None:
             return
-        if self._asks_history:
-            self._history, self._asks_history = scores, False
-        elif self._asks_duplicates:
-            self._duplicates, self._asks_duplicates = scores, False
-        else:
-            self._scored = (self.ask.text, self.ask.heads)
-            self._scores = scores
-        self.ask = None
+        self._scored = (_asked(self.ask), self.ask.heads)
+        self._scores, self.ask = scores, None
 
     def failed(self, reason: str) -> None:
         """The classifier cannot answer."""
@@ -177,7 +206,7 @@ class Deliberation:
     def knows_something(self) -> bool:
         """True when a forced decision would rest on more than the headers."""
         prompt = self._body.prompt
-        return bool(prompt.first_user_chars or prompt.non_user or self._body.model)
+        return bool(prompt.in_turn or prompt.non_user or self._body.model)
 
     @property
     def wants_tail(self) -> bool:
@@ -196,7 +225,7 @@ class Deliberation:
         return self._outcome
 
     def _look(self, now: float) -> Outcome | None:
-        if (named := self.explicit()) is not None:
+        if (named := self.explicit()) is not None and not self._inspects(named):
             return named
         if self._awaits_end and self.early:
             self._settled, self._awaits_end = None, False  # blanks behind it made the body large
@@ -209,50 +238,66 @@ class Deliberation:
             return None
         return self._stamp(settled) if isinstance(settled, Decision) else settled
 
+    def _inspects(self, named: Outcome) -> bool:
+        """True when even a request that names its model waits for the rules that block."""
+        return isinstance(named, Decision) and self._policy.inspects_named
+
     def _judge(self, now: float) -> Outcome | None:
         """The outcome for a body that is routed, whatever name may still come."""
+        if self._too_much:
+            return refusals.too_much_held(self.most_bytes or 0)
         if self._failed:
-            return self._policy.router.fallback(self._failed)
+            return self._without_scores()
         if self.ask is not None:
             return None
         if self._forced is not None:
-            # What the stages can still conclude is the same decision, however the bytes came.
-            if self._limit and not (self._hopeless or self.needs_whole):
-                outcome = self._look_early(now)
-                if outcome is not None or self.ask is not None:
-                    return outcome
-            if self._closed and not (self.early or self._hopeless):
-                return self._look_complete()
-            return self._look_forced(self._forced)
-        if self.early:
-            # Stages that are through are not judged again: the whole body's scores would seem stale
-            # to them, as theirs to it, and each would ask anew for ever.
+            return self._judge_forced(self._forced, now)
+        if self.early and not self._policy.blocks:
+            # Stages that are through are not judged again.
             outcome = None if self.needs_whole else self._look_early(now)
-            if outcome is not None or not self._body.ended or self.ask is not None:
+            if outcome is not None or self.ask is not None or not self._closed:
                 return outcome
-        if not self._closed:
+        if not self._knows_turns:
             return None
         # What may follow is blank or an error: the classifier need not wait for it, the reply must.
-        self._awaits_end = not self._body.ended
+        self._awaits_end = self._closed and not self._body.ended
         return self._look_complete()
+
+    def _judge_forced(self, basis: Basis, now: float) -> Outcome | None:
+        # What the stages can still conclude is the same decision, however the bytes came.
+        if self._frozen and self.early and not (self._hopeless or self.needs_whole):
+            outcome = None if self._policy.blocks else self._look_early(now)
+            if outcome is not None or self.ask is not None:
+                return outcome
+        if self._closed and not (self.early or self._hopeless):
+            return self._look_complete()
+        return self._look_forced(basis)
 
     @property
     def _closed(self) -> bool:
         """True when the whole document is here, its end announced or not."""
         return self._body.ended or self._body.closed
 
+    @property
+    def _knows_turns(self) -> bool:
+        """True when the turns that count are all here."""
+        if self._closed:
+            return True
+        early = self.early and not (self.needs_whole or self._policy.blocks)
+        if self._whole or early:
+            return False
+        return self._body.prompt.turns_end >= 0 or self._pinned is not None
+
     def name_counts(self, seen: ModelSeen) -> bool:
         """True when this name came early enough to decide, as a function of its offset alone."""
-        return seen.end <= self._policy.early.name_bytes
+        return seen.counted <= self._policy.early.name_bytes
 
     @property
     def _name_settled(self) -> bool:
         """True when no name that counts can still come."""
         body = self._body
         return (
-            body.model is not None
-            or self._closed
-            or body.bytes_read >= self._policy.early.name_bytes
+            body.model is not None or self._closed or body.counted >= self._policy.early.name_bytes
         )
 
     def explicit(self) -> Outcome | None:
@@ -277,31 +322,50 @@ class Deliberation:
 
     @property
     def early(self) -> bool:
-        """Size alone tells: never whether the body came in one piece or many, packed or plain."""
-        early, facts, body = self._policy.early, self._facts, self._body
-        if not early.enabled or self._whole:
+        """True when the evidence budget has passed before the turns were all here. The bytes alone
+        tell: never what was announced, nor whether they came in one piece or many."""
+        early = self._policy.early
+        if not early.enabled or self._whole or self._pinned is not None:
             return False
-        announced = 0 if facts.coding else facts.content_length or 0
-        size = body.bytes_read if body.ended else max(body.bytes_read, announced)
-        return size > early.budget_bytes
+        end = self._body.prompt.turns_end
+        return (self._past is not None or self._body.counted > early.budget_bytes) and not (
+            0 <= end <= early.budget_bytes
+        )
+
+    @property
+    def params(self) -> Mapping[str, object]:
+        """The small top-level members as far as a plan may know them: all at the body's end, else
+        those within the evidence budget, so far."""
+        if self._closed:
+            return self._body.params
+        known = self._past or self._body.known_at_turns
+        return self._body.params if known is None else known.params
+
+    @property
+    def params_settled(self) -> bool:
+        """True when `params` cannot change any more."""
+        return self._closed or self._past is not None or self._forced is not None
+
+    # -- early
 
     def _look_early(self, now: float) -> Outcome | None:
-        prompt, windows, memory = self._body.prompt, self._policy.windows, self._memory
-        size, ended = prompt.first_user_chars, prompt.first_user_done
-        if self._limit is not None:
-            size, ended = min(size, self._limit), True
-        if not size and self._body.ended:
+        text, more = self._witness.begun(self._body)
+        if self._frozen is not None:
+            text, more = self._frozen, False
+        if not text:
             return None
+        memory, witness = self._memory, self._witness
         while True:
-            chars = windows[self._stage] * CHARS_PER_TOKEN
-            if size < chars and not ended:
+            subject = witness.stage(text, self._stage, more=more)
+            if subject is None:
                 return None
-            last = (ended and size <= chars) or self._stage == len(windows) - 1
-            text = prompt.first_user_prefix(min(size, chars))
-            key = memory.key(self._stage, text, last=last)
+            last = witness.is_last(text, self._stage, more=more)
+            key = memory.key(
+                self._stage, subject.text, last=last, beside=self._noted_beside(subject)
+            )
             if (known := memory.recall(key, now)) is not None:
                 return known
-            sight = self._see_stage(text, last)
+            sight = self._see_stage(subject, last)
             final = isinstance(sight.verdict, Final)
             if not (final or last or self._cold) and memory.was_passed(key, now):
                 self._skipped = self._stage if self._skipped is None else self._skipped
@@ -311,7 +375,7 @@ class Deliberation:
                 continue
             elif final:
                 return memory.remember(key, self._conclude(sight, Basis.EARLY), now)
-            elif self._wants_scores(sight, text, windows[self._stage]):
+            elif self._wants_scores(sight):
                 return None
             memory.passes(key)
             if last:
@@ -319,13 +383,27 @@ class Deliberation:
                 return None
             self._stage += 1
 
-    def _see_stage(self, text: str, settled: bool) -> _Sight:
+    def _beside(self, subject: Subject) -> Known:
+        """What rules may read beside the text: as it stood at an offset that the bytes alone tell.
+        Only where nobody waits any longer it is what happens to be here."""
+        body = self._body
+        if subject.whole:
+            return body.known()
+        known = body.known_at_turns if subject.turns else self._past
+        return known or body.known()
+
+    def _noted_beside(self, subject: Subject) -> str:
+        """That, as far as a rule reads it before the end."""
+        return repr(self._beside(subject)) if self._policy.reads_beside else ""
+
+    def _see_stage(self, subject: Subject, last: bool) -> _Sight:
         """Scores of a smaller window count while they are confident; never stale ones that are
         not."""
-        fresh = self._scored is not None and self._scored[0] == text
+        subject = replace(subject, settled=last)
+        fresh = self._scored is not None and self._answered(subject)
         if not fresh and self._scores is not None and not self._confident:
             self._scores = None
-        sight = self._see(text, settled=settled)
+        sight = self._see(subject)
         if self._scores is not None and not self._confident:
             unsettled = self._policy.signals.read(replace(sight.evidence, settled=False))
             self._confident = all(
@@ -335,141 +413,171 @@ class Deliberation:
             )
         return sight
 
+    # -- complete
+
     def _look_complete(self) -> Outcome | None:
-        prompt = self._body.prompt
-        if (refused := self._without_turns()) is not None:
+        if self._closed and (refused := self._without_turns()) is not None:
             return refused
-        text = prompt.last_user or " ".join(prompt.non_user)
-        if (blocked := self._look_duplicates()) is not None or self.ask is not None:
-            return blocked
-        if self._scored is not None and self._scored[0] != text:
+        subject = self._all_turns()
+        if not self._answered(subject):
             self._scores = self._scored = None
-        sight = self._see(text, settled=True, whole=True)
+        sight = self._see(subject)
         if isinstance(sight.verdict, Final):
             return self._conclude(sight, Basis.COMPLETE)
-        if text and self._wants_scores(sight, text, self._policy.windows[-1]):
+        if self._wants_scores(sight):
             return None
-        if self._wants_history(sight):
+        if not self._closed:
             return None
-        return self._conclude(self._see(text, whole=True, forced=True), Basis.COMPLETE)
+        return self._last_word(subject, Basis.COMPLETE)
+
+    def _all_turns(self) -> Subject:
+        """The complete evidence; made once before the end, and once at it."""
+        made = self._complete
+        if made is None or made.whole != self._closed:
+            made = self._witness.complete(self._body, whole=self._closed, at=self._binding)
+            self._complete = made
+        return made
+
+    @property
+    def _binding(self) -> int | None:
+        """The place from which on turns do not count, because what was answered there binds."""
+        if self._pinned is not None:
+            return self._pinned
+        bound = self._body.prompt.bound
+        return bound.place if bound is not None and self._policy.pins else None
+
+    def _answered(self, subject: Subject) -> bool:
+        return self._scored is None or self._scored[0] == _asked(subject.ask(self._scored[1]))
 
     def _without_turns(self) -> Immediate | None:
-        """What a body gets that has no turns: nothing where its API knows something else instead,
-        which nobody here can read."""
-        body = self._body
-        if body.prompt.has_messages:
-            return None
-        if not body.stands_in:
-            return refusals.no_prompt()
-        if self._policy.blocks and body.api is Api.COMPLETIONS:
+        """What a body gets whose prompt is not here, or is in a form that nobody here can read."""
+        prompt = self._body.prompt
+        if prompt.hidden and self._policy.refuses:
             return refusals.hidden_prompt()
-        return None
-
-    def _look_duplicates(self) -> Decision | None:
-        """The first of duplicate texts is what the backend reads, and decides; but a rule that
-        blocks judges the others too. Sets `ask` when that takes scores."""
-        texts = self._body.prompt.duplicates
-        if not texts or not self._policy.blocks:
+        if prompt.has_messages or self._body.stands_in:
             return None
-        text = " ".join(texts)
-        sight = self._see(text, settled=True, whole=True, apart=True)
-        if isinstance(sight.verdict, Pending):
-            window = self._policy.windows[-1]
-            if self._duplicates is None and self._wants_scores(sight, text, window, apart=True):
-                self._asks_duplicates = True
-                return None
-            sight = self._see(text, whole=True, forced=True, apart=True)
-        decision = self._conclude(sight, Basis.COMPLETE)
-        return decision if self._policy.answers(decision) else None
+        return refusals.no_prompt()
+
+    # -- forced, and without scores
 
     def _look_forced(self, basis: Basis) -> Outcome | None:
-        """Unknown counts as false; but what the classifier can still say of the text is worth one
-        forward, unless even that is given up."""
-        text = self._text
-        if self._hopeless:
-            return self._conclude(self._see(text, forced=True), basis)
-        if self._scored is not None and self._scored[0] != text and not self._confident:
-            self._scores = None
-        sight = self._see(text, settled=True)
-        if isinstance(sight.verdict, Final):
-            return self._conclude(sight, basis)
-        if text and self._wants_scores(sight, text, self._policy.windows[-1]):
-            return None
-        return self._conclude(self._see(text, forced=True), basis)
+        """What is unknown counts as its leaf says; but what the classifier can still say of the
+        text is worth one forward, unless even that is given up."""
+        subject = self._what_there_is()
+        if not self._hopeless:
+            if not self._answered(subject) and not self._confident:
+                self._scores = self._scored = None
+            sight = self._see(subject)
+            if isinstance(sight.verdict, Final):
+                return self._conclude(sight, basis)
+            if subject.text and self._wants_scores(sight):
+                return None
+        return self._last_word(subject, basis)
+
+    def _what_there_is(self) -> Subject:
+        """The evidence when nobody waits any longer."""
+        if self._closed or (self._body.prompt.turns_end >= 0 and not self.early):
+            return self._all_turns()
+        return self._witness.beginning(self._text)
+
+    def _last_word(self, subject: Subject, basis: Basis) -> Outcome:
+        """The verdict with what is unknown counted as its leaf says, or the refusal."""
+        sight = self._see(subject, forced=True)
+        if isinstance(sight.verdict, Unanswered):
+            if self._policy.refuses:
+                return refusals.policy_unanswered()
+            self.unanswered = sight.verdict.blocking
+            sight.verdict = self._engine.judge(sight.readings, forced=True, unanswered="no_match")
+        return self._conclude(sight, basis)
+
+    def _without_scores(self) -> Outcome:
+        """The classifier failed: the default model, unless a rule that blocks says something."""
+        fallback = self._named() or self._policy.router.fallback(self._failed)
+        if not self._policy.blocks:
+            return fallback
+        sight = self._see(self._what_there_is(), forced=True, blocking=True)
+        if isinstance(sight.verdict, Unanswered):
+            if self._policy.refuses:
+                return refusals.policy_unanswered()
+            self.unanswered = sight.verdict.blocking
+            return fallback
+        if isinstance(sight.verdict, Final) and sight.verdict.rule is not None:
+            return self._conclude(sight, Basis.FALLBACK)
+        return fallback
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def _see(
-        self,
-        text: str,
-        *,
-        settled: bool = False,
-        whole: bool = False,
-        forced: bool = False,
-        apart: bool = False,
-    ) -> _Sight:
-        """`apart`: the text is that of duplicates, which have scores of their own."""
-        body = self._body
+    @property
+    def _engine(self) -> Engine:
+        return self._policy.router.engine
+
+    def _named(self) -> Decision | None:
+        """The client's own choice, which only the rules that block may still undo."""
+        named = self.explicit() if self._policy.inspects_named else None
+        return named if isinstance(named, Decision) else None
+
+    def _see(self, subject: Subject, *, forced: bool = False, blocking: bool = False) -> _Sight:
+        """`blocking`: only decisions that block count."""
+        beside = self._beside(subject)
+        scores, topic = self._scores, None
+        if scores is not None and self._answered(subject):
+            scores, topic = subject.read(scores, self._policy.leave)
         evidence = Evidence(
-            text=text,
-            settled=settled or whole or forced,
-            whole=whole,
+            text=subject.text,
+            raw=subject.raw,
+            segments=subject.segments,
+            settled=subject.settled,
+            turns=subject.turns,
+            whole=subject.whole,
             forced=forced,
-            scores=self._duplicates if apart else self._scores,
-            history_scores=self._history,
-            prior_user=body.prompt.prior_user if whole else (),
-            non_user=body.prompt.non_user,
-            facts=body.facts,
-            metadata=body.metadata,
-            params=body.params,
+            scores=scores,
+            facts=beside.facts,
+            metadata=beside.metadata,
+            params=beside.params,
             headers=self._facts.headers,
         )
         readings = self._policy.signals.read(evidence)
-        verdict = self._policy.router.engine.judge(readings, forced=forced)
-        return _Sight(evidence, readings, verdict)
+        if blocking or self._named() is not None:
+            verdict = self._engine.judge_blocking(readings, forced=forced)
+        else:
+            verdict = self._engine.judge(readings, forced=forced)
+        return _Sight(subject, evidence, readings, verdict, topic)
 
-    def _wants_scores(self, sight: _Sight, text: str, window: int, *, apart: bool = False) -> bool:
-        """True when a forward could settle a leaf that blocks; sets `ask`."""
+    def _wants_scores(self, sight: _Sight) -> bool:
+        """True when a forward could settle a leaf that is open; sets `ask`."""
         if not isinstance(sight.verdict, Pending):
-            raise ExchangeBug("a final verdict waits for no scores")
-        reach = "full" if sight.evidence.whole else "window"
+            raise ExchangeBug("only a pending verdict waits for scores")
+        subject = sight.subject
         keys = frozenset(
             key
             for key in sight.verdict.blocking
-            if (signal := self._policy.by_key.get(key))
-            and (reach == "full" or signal.scope == reach)
+            if (signal := self._policy.by_key.get(key)) and signal.is_open(sight.evidence)
         )
-        known = self._scored if self._scores is not None and not apart else None
-        already = known[1] if known is not None else frozenset()
+        known = self._scored is not None and self._scores is not None
+        already = self._scored[1] if known and self._scored is not None else frozenset()
         heads = self._policy.heads_of(keys) - already
-        if not heads:
+        if not heads or self._asks >= MOST_ASKS:
             return False
-        self.ask = Ask(text=text, heads=heads | already, window=window)
-        return True
-
-    def _wants_history(self, sight: _Sight) -> bool:
-        """True when a rule with include_history still blocks and there is a history; sets `ask`."""
-        heads = self._policy.signals.history_heads
-        if self._history is not None or not heads or isinstance(sight.verdict, Final):
-            return False
-        text = history_text(sight.evidence)
-        if not text:
-            return False
-        self._asks_history = True
-        self.ask = Ask(text=text, heads=heads, window=self._policy.windows[-1])
+        self.ask = subject.ask(heads | already)
+        self._asks += 1
         return True
 
     def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
         if not isinstance(sight.verdict, Final):
             raise ExchangeBug("a verdict that is pending concludes nothing")
-        return self._policy.router.conclude(
+        named = self._named()
+        if named is not None and sight.verdict.rule is None:
+            return named
+        seed = sight.subject.seed(sight.topic)
+        decision = self._policy.router.conclude(
             sight.verdict,
             basis=basis,
             requested_model=self._requested,
             readings=sight.readings,
             scores=sight.evidence.scores,
-            seed=blake2b(sight.evidence.text.encode("utf-8", "replace"), digest_size=8).digest(),
+            seed=blake2b(seed.encode("utf-8", "replace"), digest_size=8).digest(),
         )
+        return replace(decision, account=told(sight.subject.account, sight.topic))
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""
@@ -485,6 +593,11 @@ class Deliberation:
             body_bytes=body.bytes_read if body.ended else plain,
             bytes_held=body.held,
         )
+
+
+def _asked(ask: Ask) -> tuple[str, ...]:
+    """What a classifier's answer is the answer to, beside the heads."""
+    return (ask.text, *ask.turns, "\0", *ask.segments)
 
 
 def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:

@@ -28,12 +28,12 @@ class Memory:
     def __repr__(self) -> str:
         return f"<Memory {self._policy.memo!r} undecided={len(self._undecided)}>"
 
-    def key(self, stage: int, text: str, *, last: bool) -> bytes:
+    def key(self, stage: int, text: str, *, last: bool, beside: str = "") -> bytes:
         """Equal keys mean equal evidence, so a remembered decision is the one that would be made
-        again: configuration, stage, text and whether it goes on, and the headers where a signal
-        reads them. No other evidence is settled before the body's end."""
+        again: configuration, stage, text and whether it goes on, the headers where a signal reads
+        them, and `beside`: what else is read before the body's end."""
         digest = blake2b(digest_size=16)
-        parts = [str(self._policy.generation), str(stage), str(last)]
+        parts = [str(self._policy.generation), str(stage), str(last), beside]
         for name in sorted(self._policy.identity_headers):
             parts += [name, self._facts.headers.get(name, "")]
         for part in parts:

@@ -51,6 +51,8 @@ class NameLook:
     def __repr__(self) -> str:
         return f"<NameLook batch={self._batch} reach={self._reach}>"
 
+    most_bytes: int | None = None  # it is judged at its checkpoint alone
+
     def checkpoint(self) -> int | None:
         """The offset of the inflated body behind which no name counts: read no further."""
         return self._reach if self._reach > self._body.bytes_read else None

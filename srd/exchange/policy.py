@@ -11,17 +11,23 @@ from dataclasses import dataclass, field
 
 from srd.classify.api import WINDOWS, Classifier
 from srd.config import Document
-from srd.config.decisions import DecisionRule
+from srd.config.decisions import DecisionRule, Kind, kind_of
 from srd.config.globals import EarlyDecision
 from srd.config.plugins import HeaderMutationConfig
 from srd.decide.decision import Decision
 from srd.decide.memo import Memo
 from srd.decide.router import Router
+from srd.evidence.human import Harness
 from srd.plugins.entry import Phase
 from srd.plugins.table import TABLE
 from srd.signals.authz import RoleSignal
 from srd.signals.base import Signal
 from srd.signals.catalog import SignalSet, compile_signals
+
+
+#: Characters of a text that are kept for rules that do not block.
+MOST_TEXT = 262_144
+_BESIDE = frozenset({"metadata", "context", "conversation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ class Policy:
     answering: frozenset[str] = field(
         init=False, repr=False
     )  # decisions with a plugin that answers
-    blocks: bool = field(init=False)  # some decision answers the client itself
+    blocks: bool = field(init=False)  # some decision's match refuses a request
+    harness: Harness = field(init=False, repr=False)
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
     header_entries: int = field(init=False)  # the most that any decision does to headers
     user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
@@ -51,7 +58,8 @@ class Policy:
         answers = [entry for entry in TABLE if entry.phase is Phase.ANSWER]
         names = frozenset(r.name for r in rules if any(entry.asks(r) for entry in answers))
         put(self, "answering", names)
-        put(self, "blocks", bool(self.answering))
+        put(self, "blocks", any(kind_of(rule) is Kind.BLOCK for rule in rules))
+        put(self, "harness", Harness.of(self.document.global_.router.evidence))
         put(self, "header_entries", 1 + max(map(_mutations, rules), default=0))
         roles = [s for s in self.signals.signals if isinstance(s, RoleSignal)]
         users = frozenset(s.user_header for s in roles)
@@ -67,7 +75,51 @@ class Policy:
     def tail_insertion(self) -> bool:
         """True when mode T may be used: asked for, and no decision answers the client itself
         (after the header reply nothing may be refused)."""
-        return self.early.tail_insertion and not self.blocks
+        return self.early.tail_insertion and not self.answering
+
+    @property
+    def refuses(self) -> bool:
+        """True when a blocking rule that was not evaluated refuses the request."""
+        blocking = self.document.global_.router.blocking
+        return self.blocks and blocking.on_error == "refuse" and blocking.mode == "enforce"
+
+    @property
+    def observes(self) -> bool:
+        """True when such a request passes, and is counted."""
+        blocking = self.document.global_.router.blocking
+        return self.blocks and blocking.on_error == "refuse" and blocking.mode == "observe"
+
+    @property
+    def inspects_named(self) -> bool:
+        """True when a request that names its model waits for the blocking rules too."""
+        return self.blocks and self.document.global_.router.blocking_applies_to == "all"
+
+    @property
+    def pins(self) -> bool:
+        """True when a conversation stays on the model whose state it carries."""
+        router = self.document.global_.router
+        return router.conversation == "hold" and router.conversation_hold.pins == "hold"
+
+    @property
+    def leave(self) -> float:
+        """The confidence with which a later turn's subject must differ."""
+        return self.document.global_.router.conversation_hold.leave
+
+    @property
+    def reads_beside(self) -> bool:
+        """True when a rule over more than texts answers before the body's end."""
+        return any(s.type in _BESIDE and s.scope == "window" for s in self.signals.signals)
+
+    @property
+    def wants_tools(self) -> bool:
+        """True when a rule reads what tools say."""
+        return any(getattr(s, "include_tools", False) for s in self.signals.signals)
+
+    @property
+    def most_text(self) -> int:
+        """Characters that are kept of a text: all of them where a rule that blocks reads it."""
+        limits = self.document.global_.router.limits
+        return max(MOST_TEXT, limits.max_request_bytes_held) if self.blocks else MOST_TEXT
 
     def answers(self, decision: Decision) -> bool:
         """True when this decision answers the client itself instead of asking a model."""

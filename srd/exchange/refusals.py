@@ -20,6 +20,11 @@ def too_large(most: int) -> Immediate:
     return refusal(413, f"the body is larger than {most} bytes")
 
 
+def too_much_held(most: int) -> Immediate:
+    """A rule that blocks must see all of the body, and more came than is held for one request."""
+    return refusal(413, f"the body is larger than {most - 1} bytes, and a rule must see all of it")
+
+
 def too_late() -> Immediate:
     """The body did not come."""
     return refusal(408, "the request body did not arrive in time")

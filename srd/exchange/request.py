@@ -50,7 +50,7 @@ from srd.exchange.policy import Policy
 from srd.exchange.prefix import Prefix, look_ahead
 from srd.exchange.states import Arrival, State
 from srd.plugins.errors import Immediate, refusal
-from srd.plugins.plan import Plan, plan
+from srd.plugins.plan import Looked, Plan, plan
 
 _UNSETTLED = (State.HOLDING, State.ANSWERING, State.TAIL)
 
@@ -77,6 +77,8 @@ class RequestHalf(Passage):
     def full(self) -> bool:
         """True when reading on would hold more than the cap: the driver takes no body message."""
         cap = self._policy.early.max_held_bytes
+        if self._policy.refuses:
+            cap = self._router.limits.max_request_bytes_held
         return self.state is State.HOLDING and self._asked > 0 and self.held >= cap
 
     @property
@@ -125,7 +127,14 @@ class RequestHalf(Passage):
         limits, facts = self._router.limits, self.facts
         caps = Caps(max_bytes=limits.max_inflated_bytes, max_ratio=limits.max_inflate_ratio)
         shape = shape_of(facts) if named else None
-        return Body(facts.api or Api.CHAT, coding=facts.coding, caps=caps, shape=shape)
+        return Body(
+            facts.api or Api.CHAT,
+            coding=facts.coding,
+            caps=caps,
+            shape=shape,
+            max_text_bytes=self._policy.most_text,
+            tools=self._policy.wants_tools,
+        )
 
     def _idle_timer(self) -> list[Command]:
         idle = self._router.limits.idle_timeout_sec
@@ -171,13 +180,16 @@ class RequestHalf(Passage):
         commands: list[Command] = []
         while self.state in (State.HOLDING, State.ANSWERING):
             mark = marks.checkpoint() if self.state is State.HOLDING else None
+            most = marks.most_bytes if self.state is State.HOLDING else None
             try:
-                body.read(mark)
+                body.read(mark, most=most)
             except (BodyError, InflateError, InflateLimit) as bad:
                 return [*commands, *self._unreadable(bad, now)]
             except Exception as fault:
                 return [*commands, *self._fall_back(fault, now)]
-            reached = mark is not None and body.bytes_read >= mark
+            reached = (mark is not None and body.counted >= mark) or (
+                most is not None and body.bytes_read >= most
+            )
             if reached and self._names is None:
                 deliberation.at_checkpoint()
             commands += self._consider(now)
@@ -395,14 +407,18 @@ class RequestHalf(Passage):
             known = "stream" in body.params or body.ended or body.closed or waited
             if not known:
                 return self._await_stream(body, outcome)
+        deliberation = self._expect_deliberation()
+        params = Looked(deliberation.params)
         what = plan(
             outcome,
             self._policy.document,
-            params=body.params if outcome.basis is Basis.COMPLETE else body.leading_params,
+            params=params,
             api=self.facts.api,
             now=now,
             stream=stream if isinstance(stream, bool) else None,
         )
+        if params.missed and not (deliberation.params_settled or waited):
+            return []  # it may still come, and the plan would be another one
         if what.immediate is not None:
             if self.state is State.TAIL:
                 raise ExchangeBug("there is no model, and the headers are out")

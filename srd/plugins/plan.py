@@ -10,6 +10,7 @@ Unlike upstream, `stream` and `stream_options` are left as the client wrote them
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,7 +24,7 @@ from srd.plugins.reasoning import NAME as REASONING
 from srd.plugins.table import TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from srd.config import Document
     from srd.config.decisions import DecisionRule
@@ -76,6 +77,28 @@ class Plan:
             plugins=self.plugins,
             not_carried_out=self.not_carried_out,
         )
+
+
+class Looked(Mapping[str, object]):
+    """Members of a body, and whether a plan has asked for one that is not there (`missed`): while
+    more of the body may come, another plan may come of it."""
+
+    def __init__(self, members: Mapping[str, object]) -> None:
+        self._members = members
+        self.missed = False
+
+    def __repr__(self) -> str:
+        return f"<Looked at {len(self._members)}{', missed one' if self.missed else ''}>"
+
+    def __getitem__(self, name: str) -> object:
+        self.missed = self.missed or name not in self._members
+        return self._members[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
 
 
 def answers(decision: Decision, document: Document, *, table: Sequence[Entry[Any]] = TABLE) -> bool:

@@ -10,6 +10,7 @@ from srd.body.body import Api, Body, ModelSeen
 from srd.body.reader import PromptReader
 from srd.body.scanner import Scanner
 from srd.body.shapes import SHAPES
+from srd.signals.base import Origin
 
 
 def feed(body, data, *, end=False):
@@ -98,11 +99,9 @@ def test_the_first_user_message_can_be_followed_while_it_arrives():
     assert (body.prompt.first_user, body.prompt.first_user_done) == ("ab", False)
     feed(body, b"e9\xc3")
     assert body.prompt.first_user == "abé"
-    assert body.prompt.first_user_chars == 3
     assert body.facts.text_bytes == 5
     feed(body, b'\xa9"')
     assert body.prompt.first_user == "abéé"
-    assert body.prompt.first_user_prefix(3) == "abé"
     assert not body.prompt.first_user_done
     feed(body, b"}")
     assert body.prompt.first_user_done
@@ -122,7 +121,6 @@ def test_long_texts_keep_head_and_tail_and_say_so():
     text = "a" * 60 + "b" * 60
     body = read({"messages": [user(text), user("c")]}, max_text_bytes=20)
     assert body.prompt.first_user == "a" * 10 + "\n" + "b" * 10
-    assert body.prompt.first_user_chars == 120
     assert body.prompt.truncated
     assert body.facts.text_bytes == 121
 
@@ -379,4 +377,147 @@ def test_evidence_of_a_hostile_body_is_bounded():
 
 def test_a_reader_says_what_it_has_seen():
     body = chat(user("hi"))
-    assert repr(body.prompt) == "<Prompt first user 2 chars done, 0 kept before>"
+    assert repr(body.prompt) == "<Prompt 1 user messages, turns closed>"
+
+
+# -- what is counted, and what binds
+
+
+PICTURE = "data:image/png;base64," + "iVBO" * 1000
+
+
+def attached(part, api=Api.CHAT, name="messages"):
+    return read({name: [user([part, {"type": "text", "text": "what is it?"}])]}, api)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
+        {"image_url": {"url": PICTURE}, "type": "image_url"},
+        {"type": "input_image", "image_url": PICTURE},
+        {"type": "image", "source": {"type": "base64", "media_type": "m", "data": PICTURE}},
+        {"type": "input_audio", "input_audio": {"format": "wav", "data": PICTURE}},
+        {"type": "file", "file": {"filename": "f", "file_data": PICTURE}},
+        {"type": "document", "source": {"type": "base64", "data": PICTURE}},
+    ],
+    ids=lambda part: next(iter(part)) + "-" + part["type"],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000, 100_000])
+def test_bytes_of_attachments_are_not_counted_however_they_come(part, size):
+    whole = attached(part)
+    assert whole.counted == whole.bytes_read - len(PICTURE)
+    data = json.dumps({"messages": [user([part, {"type": "text", "text": "what is it?"}])]})
+    body = Body(Api.CHAT)
+    for start in range(0, len(data), size):
+        feed(body, data[start : start + size].encode())
+        assert body.counted >= body.bytes_read - len(PICTURE)
+    assert body.counted == whole.counted
+    assert body.prompt.last_user == "what is it?"
+    assert body.prompt.turns_end == whole.counted - 1
+
+
+def test_reading_stops_at_a_counted_offset_behind_an_attachment():
+    part = {"type": "image_url", "image_url": {"url": PICTURE}}
+    data = json.dumps({"messages": [user([part, {"type": "text", "text": "q" * 500}])]}).encode()
+    body = Body(Api.CHAT)
+    body.receive(data)
+    for mark in (50, 90, 200, 400):
+        body.read(mark)
+        assert body.counted == mark
+    body.read(500, most=body.bytes_read + 10)
+    assert body.counted == 410
+
+
+def test_a_name_behind_an_attachment_counts_as_if_it_were_not_there():
+    part = {"type": "image_url", "image_url": {"url": PICTURE}}
+    seen = read({"messages": [user([part])], "model": "auto"}).model
+    assert seen is not None
+    assert seen.end - seen.counted == len(PICTURE)
+
+
+def test_texts_know_their_bytes():
+    data = b'{"messages":[{"role":"user","content":"ab"},{"role":"user","content":[{"text":"c"}]}]}'
+    first, second = read(data).prompt.spoken()
+    assert (first.place, second.place) == (0, 1)
+    for spoken, value in ((first, b"ab"), (second, b"c")):
+        (text,) = spoken.texts
+        assert data[text.start : text.end] == value == text.value.encode()
+
+
+def test_an_item_of_responses_needs_no_role():
+    items = [
+        {"type": "message", "content": "one"},
+        {"content": [{"type": "input_text", "text": "two"}]},
+        {"type": "input_text", "text": "three"},
+        {"type": "reasoning", "summary": [], "content": "mine"},
+    ]
+    prompt = read({"input": items}, Api.RESPONSES).prompt
+    assert [m.text for m in prompt.users] == ["one", "two", "three"]
+    assert [m.text for m in chat({"content": "x"}).prompt.users] == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "hidden"),
+    [
+        ("text", False),
+        (["a", "b"], False),
+        ([1, 2, 3], True),
+        ([[1, 2], [3]], True),
+        (["a", [1]], True),
+        ([], False),
+    ],
+)
+def test_token_ids_are_a_prompt_that_nobody_here_reads(prompt, hidden):
+    assert read({"prompt": prompt}, Api.COMPLETIONS).prompt.hidden is hidden
+    assert read({"prompt_embeds": "AAAA"}, Api.COMPLETIONS).prompt.hidden
+
+
+@pytest.mark.parametrize(
+    ("api", "turn", "bound"),
+    [
+        (Api.ANTHROPIC, [{"type": "thinking", "thinking": "t", "signature": "s"}], "thinking"),
+        (Api.ANTHROPIC, [{"type": "redacted_thinking", "data": "d"}], "redacted_thinking"),
+        (Api.ANTHROPIC, [{"type": "thinking", "thinking": "t"}], ""),
+        (Api.CHAT, "plain", ""),
+    ],
+)
+def test_signed_thoughts_bind(api, turn, bound):
+    body = read({"messages": [user("u"), {"role": "assistant", "content": turn}]}, api)
+    found = body.prompt.bound
+    assert (found.kind if found else "") == bound
+    assert found is None or found.place == 1
+
+
+def test_sealed_reasoning_and_thought_signatures_bind():
+    items = [user("u"), {"type": "reasoning", "encrypted_content": "x"}, user("v")]
+    assert read({"input": items}, Api.RESPONSES).prompt.bound.place == 1
+    items[1]["encrypted_content"] = None
+    assert read({"input": items}, Api.RESPONSES).prompt.bound is None
+    call = {"id": "1", "extra_content": {"google": {"thought_signature": "s"}}}
+    body = chat(user("u"), {"role": "assistant", "tool_calls": [call]})
+    assert body.prompt.bound.kind == "thought_signature"
+    assert chat({**user("u"), "signature": "s"}).prompt.bound is None
+
+
+def test_what_tools_say_is_kept_where_it_is_wanted():
+    document = {
+        "messages": [
+            user("u"),
+            {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "arg"}}]},
+            {"role": "tool", "name": "n", "content": "answer"},
+            user([{"type": "tool_result", "content": [{"type": "text", "text": "part"}]}]),
+            user([{"type": "tool_result", "content": "plain"}]),
+        ],
+        "tools": [{"name": "g", "description": "does", "parameters": {"x": {"enum": ["e"]}}}],
+    }
+    kept = read(document, tools=True).prompt.said(Origin.TOOLS)
+    assert {"f", "arg", "n", "answer", "part", "plain", "g", "does", "e"} <= set(kept)
+    assert read(document).prompt.said(Origin.TOOLS) == ("answer",)
+
+
+def test_tool_results_count_as_text():
+    results = [{"type": "tool_result", "content": [{"type": "text", "text": "x" * 400}]}]
+    assert chat(user(results)).facts.text_bytes in range(400, 420)
+    output = {"type": "function_call_output", "output": "x" * 400}
+    assert read({"input": [output]}, Api.RESPONSES).facts.text_bytes in range(400, 410)

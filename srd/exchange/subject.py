@@ -1,0 +1,195 @@
+"""What is put before the rules at one moment, and what the classifier must be asked about it.
+
+Why this file exists: which text is evidence is a function of the body's bytes and the document
+alone; here bytes that were read become that text, the asks about it, and from the answers the one
+distribution that domain rules read. It must not know when somebody looks, nor what is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from srd.body.body import Body
+from srd.classify.api import Ask, Scores
+from srd.config.globals import Router
+from srd.evidence import fold
+from srd.evidence.account import Account, Deciding
+from srd.evidence.conversation import (
+    Conversation,
+    HumanTurn,
+    Part,
+    Spoken,
+    beginning,
+    conversation,
+    whole_beginning,
+)
+from srd.evidence.excerpt import Excerpt, combine, excerpt
+from srd.evidence.human import Harness
+from srd.evidence.weigh import cut
+from srd.signals.base import Segment
+
+_DOMAIN = "domain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A text with all that is judged beside it.
+
+    `text` is what routing signals read, `asked` what the classifier reads of it, in pieces: the
+    first by `window` tokens, the others by TURN_WINDOW. `earlier` are the texts of the turns that
+    may hold the subject, by the number of their turn; `said` are all human turns.
+    """
+
+    text: str
+    raw: str = ""
+    window: int
+    asked: tuple[str, ...]
+    earlier: tuple[tuple[int, str], ...] = ()
+    said: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    settled: bool = True
+    turns: bool = False
+    whole: bool = False
+    account: Account = Account()
+
+    def ask(self, heads: frozenset[str]) -> Ask:
+        """The question about it."""
+        domain = _DOMAIN in heads
+        inspects = bool(heads & {"jailbreak", "pii"}) and bool(self.segments)
+        turns = (*self.asked[1:], *(text for _, text in self.earlier)) if domain else ()
+        segments = tuple(segment.text for segment in self.segments) if inspects else ()
+        return Ask(
+            text=self.asked[0], heads=heads, window=self.window, turns=turns, segments=segments
+        )
+
+    def read(self, scores: Scores, leave: float) -> tuple[Scores, fold.Topic | None]:
+        """The scores with the one distribution that rules read, and whose subject that is."""
+        if scores.domain is None:
+            return scores, None
+        pieces = len(self.asked) - 1
+        domain = combine(self.asked, (scores.domain, *scores.turns[:pieces]))
+        topic = None
+        if self.earlier:
+            said = dict(zip((n for n, _ in self.earlier), scores.turns[pieces:], strict=True))
+            topic = fold.fold(self.said, said, leave=leave)
+            if topic is not None and topic.turn != len(self.said) - 1:
+                domain = said[topic.turn]
+        return replace(scores, domain=domain), topic
+
+    def seed(self, topic: fold.Topic | None) -> str:
+        """What a weighted choice rests on: the text whose subject holds."""
+        if topic is None or not self.said:
+            return self.said[0] if self.earlier else self.text
+        return self.said[topic.turn]
+
+
+class Witness:
+    """Sees one request's body by the document's rules of evidence."""
+
+    def __init__(self, router: Router, harness: Harness, windows: Sequence[int]) -> None:
+        self._router = router
+        self._harness = harness
+        self._windows = windows
+
+    def __repr__(self) -> str:
+        return f"<Witness windows={self._windows}>"
+
+    # -- a beginning
+
+    def begun(self, body: Body) -> tuple[str, bool]:
+        """The first human text as far as it is here, and whether it may go on."""
+        found = beginning(self._harness, body.prompt.spoken(), more=body.prompt.is_passing)
+        return found.text, found.more
+
+    def unfiltered(self, body: Body) -> str:
+        """What counts where nothing human came in time."""
+        return whole_beginning(body.prompt.spoken()) or " ".join(body.prompt.non_user)
+
+    def stage(self, text: str, number: int, *, more: bool) -> Subject | None:
+        """The beginning that stage `number` reads; None while it is not all here."""
+        window = self._windows[number]
+        end = cut(text, window, more=more)
+        if end is None:
+            return None
+        return self.beginning(text[:end], window)
+
+    def is_last(self, text: str, number: int, *, more: bool) -> bool:
+        """True when no later stage would read more."""
+        last = number == len(self._windows) - 1
+        return last or (not more and cut(text, self._windows[number]) == len(text))
+
+    def beginning(self, text: str, window: int | None = None) -> Subject:
+        """A beginning as evidence."""
+        window = window or self._windows[-1]
+        shown = text[: cut(text, window)]
+        return Subject(text=text, raw=text, window=window, asked=(shown,))
+
+    # -- all turns
+
+    def complete(self, body: Body, *, whole: bool, at: int | None) -> Subject:
+        """All turns are known, or all that count: those in front of place `at`, behind which the
+        conversation is bound to a model. `whole`: the body has been read to its end."""
+        prompt = body.prompt
+        said = conversation(self._harness, prompt.spoken(), before=at)
+        last, window = said.last, self._windows[-1]
+        if last is None:
+            text = " ".join(prompt.non_user)
+            asked = excerpt([text], window)
+            return Subject(
+                text=text, raw=text, window=window, asked=asked.texts,
+                segments=prompt.segments(), turns=True, whole=whole,
+            )  # fmt: skip
+        asked = excerpt([part.text for part in last.parts], window)
+        earlier = self._earlier(said)
+        return Subject(
+            text=last.text,
+            raw=_raw(prompt.spoken(), last.place),
+            window=window,
+            asked=asked.texts,
+            earlier=earlier,
+            said=tuple(turn.text for turn in said.turns),
+            segments=prompt.segments(),
+            turns=True,
+            whole=whole,
+            account=_account(said, last, asked, body),
+        )
+
+    def _earlier(self, said: Conversation) -> tuple[tuple[int, str], ...]:
+        """What the fold must know the subject of; nothing where there is one turn only."""
+        if len(said.turns) < 2 or self._router.conversation != "hold":
+            return ()
+        texts = [turn.text for turn in said.turns]
+        return tuple((n, fold.turn_text(texts[n])) for n in fold.counted(texts))
+
+
+def _raw(messages: Sequence[Spoken], place: int) -> str:
+    found = next((m for m in messages if m.place == place), None)
+    return " ".join(text.value for text in found.texts) if found else ""
+
+
+def _account(said: Conversation, last: HumanTurn, asked: Excerpt, body: Body) -> Account:
+    bound = body.prompt.bound
+    return Account(
+        texts=tuple(_deciding(last.place, part) for part in last.parts),
+        turns=len(said.turns),
+        harness=said.harness,
+        unread=asked.unread,
+        pinned=bound.kind if bound is not None else "",
+        unfiltered=said.unfiltered,
+    )
+
+
+def _deciding(place: int, part: Part) -> Deciding:
+    source = part.source
+    return Deciding(place, source.start, source.end, len(part.text), part.skipped)
+
+
+def told(account: Account, topic: fold.Topic | None) -> Account:
+    """The account with what the fold said."""
+    return account if topic is None else replace(account, held=fold.told(topic))
+
+
+def domains(scores: Scores | None) -> Mapping[str, float]:
+    """The distribution, empty without one."""
+    return {} if scores is None or scores.domain is None else scores.domain

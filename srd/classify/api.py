@@ -16,6 +16,9 @@ from typing import Protocol
 #: too, so that the text of an ask is a deterministic prefix, whatever the chunking was.
 WINDOWS: tuple[int, ...] = (64, 128, 256, 512)
 CHARS_PER_TOKEN = 6
+#: What the classifier itself takes of a text for a window: no token that says something is longer,
+#: and tokenizing stays bounded. The caller cuts texts by what they weigh.
+MOST_CHARS_PER_TOKEN = 32
 #: The tokens by which an earlier turn of a conversation is judged.
 TURN_WINDOW = WINDOWS[0]
 
@@ -51,7 +54,7 @@ class Ask:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentScores:
     """What jailbreak and pii say of one segment; None where the head was not asked. `unread`:
-    characters that no stage has seen (0 but for texts beyond every bound)."""
+    characters that no stage has seen (0 but for models that come without a guard)."""
 
     jailbreak: float | None = None
     pii: tuple[PiiSpan, ...] | None = None
@@ -104,6 +107,10 @@ class Statistics:
     cache_hits: int = 0
     cache_misses: int = 0
     cache_entries: int = 0
+    windows: int = 0  # of inspected texts, scanned by the guard
+    inspection_tokens: int = 0  # of inspected texts, read by encoders
+    segments_known: int = 0  # inspected texts that were remembered
+    segment_entries: int = 0
     batch_sizes: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -1,11 +1,12 @@
-"""Answers by text, the least recently used forgotten first.
+"""Values by key, the least recently used forgotten first, and the keys of texts.
 
-Why this file exists: the same prompt comes again (retries, templates, the next turn), and a
-forward costs a thousand times a look-up. It must not know what is stored.
+Why this file exists: the same text comes again (retries, templates, the next turn), and a forward
+costs a thousand times a look-up. It must not know what is stored, and it never holds a text.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import OrderedDict
 from hashlib import blake2b
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
+#: Drawn anew by every process: without it nobody can tell from a digest that a text was seen.
+_SECRET = secrets.token_bytes(32)
+
+
 def text_key(text: str) -> bytes:
-    """A 16-byte digest of a text; collisions cannot be crafted, unlike those of `hash`."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    """A 16-byte digest of a text, keyed: neither collisions nor look-ups can be crafted."""
+    data = text.encode("utf-8", "surrogatepass")
+    return blake2b(data, digest_size=16, key=_SECRET).digest()
 
 
 class LruCache(Generic[V]):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from srd.classify import pii_rules
 from srd.classify.api import WINDOWS, Ask, ModelError
-from srd.classify.encoder import FULL_TOKENS, Encoder, Head
+from srd.classify.encoder import Encoder, Head
 from srd.classify.executor import Batching
 from srd.classify.first_stage import FirstStage
+from srd.classify.inspection import MAX_INSPECT_TOKENS, Inspector
 from srd.classify.locate import MANIFEST, model_dir
 from srd.classify.manifest import Combine, Manifest, read_manifest
 from srd.classify.ort import Device, Session
@@ -48,7 +49,8 @@ def open_classifier(
     upstream: Mapping[str, UpstreamFolder] = MappingProxyType({}),
     queue_limit: int = 256,
     cache_entries: int = 4096,
-    full_tokens: int = FULL_TOKENS,
+    segment_entries: int = 16384,
+    max_inspect_tokens: int = MAX_INSPECT_TOKENS,
     batching: Batching | None = None,
     jailbreak_labels: Sequence[str] = ("jailbreak",),
     first_stage: bool = True,
@@ -56,8 +58,10 @@ def open_classifier(
     """Load, warm up and start a classifier with `heads`; without a head, one that loads nothing.
 
     `model` is a folder of ours (default: the shipped one); a head named in `upstream` comes from
-    that folder instead. `threads` defaults to the cores less one (CPU) or two (GPU). Raises
-    ModelError, naming what is missing, for a folder, a head or a device that cannot be had.
+    that folder instead. `max_inspect_tokens` is what encoders read of one ask for jailbreak and
+    pii; `segment_entries` of their answers are remembered. `threads` defaults to the cores less one
+    (CPU) or two (GPU). Raises ModelError, naming what is missing, for a folder, a head or a device
+    that cannot be had.
     """
     if not heads:
         return NullClassifier()
@@ -66,16 +70,21 @@ def open_classifier(
     if own := heads - upstream.keys():
         folder = model_dir(model)
         manifest = read_manifest(folder)
-        encoders.append(_own_encoder(folder, manifest, own, device, full_tokens))
+        encoders.append(_own_encoder(folder, manifest, own, device))
         linear = _first_stage(folder, manifest) if "domain" in own else None
         readers = _own_readers(manifest, own, linear, jailbreak_labels)
     for head in sorted(heads & upstream.keys()):
-        encoder = open_encoder(head, upstream[head], device=device, full_tokens=full_tokens)
+        encoder = open_encoder(head, upstream[head], device=device)
         encoders.append(encoder)
         readers = _with_upstream(readers, head, encoder, upstream[head])
     on_gpu = all(encoder.session.device == "cuda" for encoder in encoders)
     batching = batching or (Batching() if on_gpu else None)
-    scorer = Scorer(encoders, readers, max_rows=batching.max_asks if batching else 1)
+    scorer = Scorer(
+        encoders,
+        readers,
+        max_rows=batching.max_asks if batching else 1,
+        inspector=Inspector(max_tokens=max_inspect_tokens),
+    )
     _warm(scorer, every_window=on_gpu)
     return LocalClassifier(
         scorer,
@@ -83,6 +92,7 @@ def open_classifier(
         first_stage=linear if first_stage else None,
         queue_limit=queue_limit,
         cache_entries=cache_entries,
+        segment_entries=segment_entries,
         batching=batching,
         thresholds=manifest.thresholds if manifest else {},
         version=manifest.version if manifest else "",
@@ -106,7 +116,7 @@ def _with_upstream(
 
 
 def _own_encoder(
-    folder: Path, manifest: Manifest, heads: frozenset[str], device: Device, full_tokens: int
+    folder: Path, manifest: Manifest, heads: frozenset[str], device: Device
 ) -> Encoder:
     entry = manifest.encoder
     if missing := heads - entry.outputs.keys():
@@ -127,7 +137,6 @@ def _own_encoder(
         TextTokenizer.load(folder / "tokenizer.json"),
         chosen,
         max_tokens=entry.max_tokens,
-        full_tokens=full_tokens,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srd.classify.api import CHARS_PER_TOKEN, ModelError
+from srd.classify.api import ModelError
 from srd.classify.heads import Floats, softmax
 
 if TYPE_CHECKING:
@@ -67,15 +67,15 @@ class FirstStage:
             stage, labels, temperature=temperature, confidence=confidence, max_chars=max_chars
         )
 
-    def logits(self, text: str, window: int) -> Floats:
-        """Uncalibrated logits of the characters that `window` may read."""
-        return self._stage.logits(text[: window * CHARS_PER_TOKEN])[self._order]
+    def logits(self, text: str) -> Floats:
+        """Uncalibrated logits of what a window reads."""
+        return self._stage.logits(text)[self._order]
 
-    def answer(self, text: str, window: int) -> dict[str, float] | None:
+    def answer(self, text: str) -> dict[str, float] | None:
         """Calibrated probabilities, or None when the text is long or the stage is not sure."""
         if self.max_chars is not None and len(text) > self.max_chars:
             return None
-        probabilities = softmax(self.logits(text, window), self._temperature)
+        probabilities = softmax(self.logits(text), self._temperature)
         if float(probabilities.max()) < self.confidence:
             return None
         return dict(zip(self.labels, probabilities.tolist(), strict=True))

@@ -6,26 +6,33 @@ queue or cache; evaluation and tests call it as serving does. It must not know t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from srd.classify.api import Ask, ClassifierUnavailable, PiiSpan, Scores
+from srd.classify.api import TURN_WINDOW, ClassifierUnavailable, PiiSpan, Scores, SegmentScores
+from srd.classify.encoder import FULL_HEADS, PREFIX_HEADS, Row, stitched
 from srd.classify.heads import mixture, normalised, risk, softmax
+from srd.classify.inspection import Inspector
 from srd.classify.manifest import Combine, DomainCalibration, RiskCalibration
 from srd.classify.spans import BioLabels, merged
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from srd.classify.encoder import Encoder, Plan, Row
+    from srd.classify.api import Ask
+    from srd.classify.encoder import Beginning, Encoder
     from srd.classify.first_stage import FirstStage
+    from srd.classify.inspection import Inspected, Stretch
     from srd.classify.ort import Array
+    from srd.classify.tokens import Encoded
 
-Outputs = list[dict[str, "Array"]]
+Outputs = dict[tuple[int, ...], dict[str, "Array"]]
+_DOMAIN = frozenset({"domain"})
 _NO_DOMAIN_CALIBRATION = DomainCalibration()
 _NO_COMBINE = Combine()
 _NO_RISK_CALIBRATION = RiskCalibration()
+_INSPECTOR = Inspector()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +44,12 @@ class DomainReader:
     first_stage: FirstStage | None = None
     combine: Combine = _NO_COMBINE
 
-    def read(self, ask: Ask, logits: Array, density: float) -> dict[str, float]:
-        linear, weight = None, self.combine.at(density)
+    def read(self, beginning: Beginning, logits: Array, window: int) -> dict[str, float]:
+        """Probabilities of all labels for what a window read."""
+        linear, weight = None, self.combine.at(beginning.density)
         if self.first_stage is not None and weight:
-            linear = self.first_stage.logits(ask.text, ask.window)
-        temperature = self.calibration.temperature(ask.window)
+            linear = self.first_stage.logits(beginning.text)
+        temperature = self.calibration.temperature(window)
         values = mixture(logits, linear, weight=weight, temperature=temperature)
         return dict(zip(self.labels, values.tolist(), strict=True))
 
@@ -54,8 +62,9 @@ class JailbreakReader:
     calibration: RiskCalibration = _NO_RISK_CALIBRATION
 
     def read(self, pieces: Sequence[Array]) -> float:
+        """The highest risk; 0 where nothing was read."""
         calibration = self.calibration
-        return max(
+        risks = (
             risk(
                 logits,
                 self.positive,
@@ -64,6 +73,7 @@ class JailbreakReader:
             )
             for logits in pieces
         )
+        return max(risks, default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +84,18 @@ class PiiReader:
     whole_words: bool = True
     rules: Callable[[str], list[PiiSpan]] | None = None
 
-    def read(self, ask: Ask, plan: Plan | None, logits: Array | None) -> tuple[PiiSpan, ...]:
-        found = self.rules(ask.text) if self.rules is not None else []
-        return merged(found, self._spans(plan, logits))
+    def read(self, text: str, parts: Sequence[tuple[Encoded, Array]]) -> tuple[PiiSpan, ...]:
+        """Spans of `text`: by the rules from all of it, by the model from the encoded parts."""
+        found = self.rules(text) if self.rules is not None else []
+        return merged(found, [span for part in parts for span in self._spans(*part)])
 
-    def _spans(self, plan: Plan | None, logits: Array | None) -> list[PiiSpan]:
-        if self.labels is None or plan is None or plan.full is None or logits is None:
+    def _spans(self, encoded: Encoded, logits: Array) -> list[PiiSpan]:
+        if self.labels is None:
             return []
-        text, probabilities = plan.full, softmax(logits)
+        probabilities = softmax(logits)
         if self.whole_words:
-            return self.labels.by_word(probabilities, text.offsets, text.words)
-        return self.labels.by_token(probabilities, text.offsets)
+            return self.labels.by_word(probabilities, encoded.offsets, encoded.words)
+        return self.labels.by_token(probabilities, encoded.offsets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +108,61 @@ class Readers:
     embedding_dimensions: int | None = None
 
 
+@dataclass(slots=True)
+class _Part:
+    """What one encoder reads of one ask."""
+
+    encoder: Encoder
+    beginning: Beginning | None = None
+    turns: list[Beginning] = field(default_factory=list)
+    inspected: list[Inspected] = field(default_factory=list)
+
+    def rows(self, heads: frozenset[str]) -> list[Row]:
+        """Every row of it; equal ones may repeat."""
+        heads &= self.encoder.heads.keys()
+        rows = [Row(turn.ids, _DOMAIN) for turn in self.turns]
+        if self.beginning is not None:
+            rows.append(Row(self.beginning.ids, heads & PREFIX_HEADS))
+        for inspected in self.inspected:
+            for head, stretches in inspected.stretches.items():
+                rows += [
+                    Row(ids, frozenset({head}))
+                    for stretch in stretches
+                    for _, ids in stretch.rows()
+                ]
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answer, and what it took. `final`, for each inspected text: its part of the answer does
+    not depend on what else was asked."""
+
+    scores: Scores
+    inspection_tokens: int = 0
+    windows: int = 0
+    final: tuple[bool, ...] = ()
+
+
 class Scorer:
     """Answers asks on the calling thread. Thread-safe.
 
     `max_rows` > 1 pads rows of similar length into one batch; 1 runs each alone, which is the
-    fastest on a CPU.
+    fastest on a CPU. Rows of equal tokens run once, whoever wants them.
     """
 
-    def __init__(self, encoders: Sequence[Encoder], readers: Readers, *, max_rows: int = 1) -> None:
+    def __init__(
+        self,
+        encoders: Sequence[Encoder],
+        readers: Readers,
+        *,
+        max_rows: int = 1,
+        inspector: Inspector = _INSPECTOR,
+    ) -> None:
         self.encoders = tuple(encoders)
         self.readers = readers
         self.max_rows = max_rows
+        self.inspector = inspector
         self.heads = frozenset(head for encoder in encoders for head in encoder.heads) | (
             {"pii"} if readers.pii is not None else set()
         )
@@ -117,59 +172,123 @@ class Scorer:
 
     def score(self, asks: Sequence[Ask]) -> list[Scores]:
         """One Scores per ask. Raises ClassifierUnavailable for a head that is not loaded."""
+        return [answered.scores for answered in self.answer(asks)]
+
+    def answer(self, asks: Sequence[Ask]) -> list[Answered]:
+        """`score`, and what each answer took."""
         for ask in asks:
-            if missing := ask.heads - self.heads:
+            wanted = ask.heads | (_DOMAIN if ask.turns else frozenset())
+            if missing := wanted - self.heads:
                 raise ClassifierUnavailable(f"not loaded: {', '.join(sorted(missing))}")
-        parts: list[list[tuple[Encoder, Plan, Outputs]]] = [[] for _ in asks]
+        parts: list[list[tuple[_Part, Outputs]]] = [[] for _ in asks]
         for encoder in self.encoders:
-            plans = [encoder.plan(ask) for ask in asks]
-            rows = [row for plan in plans if plan is not None for row in plan.rows]
-            outputs = iter(self._forward(encoder, rows))
-            for part, plan in zip(parts, plans, strict=True):
-                if plan is not None:
-                    part.append((encoder, plan, [next(outputs) for _ in plan.rows]))
+            planned = [self._plan(encoder, ask) for ask in asks]
+            wanted_rows = [
+                row for ask, part in zip(asks, planned, strict=True) for row in part.rows(ask.heads)
+            ]
+            outputs = self._forward(encoder, wanted_rows)
+            for ready, part in zip(parts, planned, strict=True):
+                ready.append((part, outputs))
         return [self._read(ask, part) for ask, part in zip(asks, parts, strict=True)]
 
+    def _plan(self, encoder: Encoder, ask: Ask) -> _Part:
+        part, heads = _Part(encoder), ask.heads & encoder.heads.keys()
+        if heads & PREFIX_HEADS:
+            part.beginning = encoder.beginning(ask.text, ask.window)
+        if "domain" in encoder.heads:
+            part.turns = [encoder.beginning(turn, TURN_WINDOW) for turn in ask.turns]
+        if full := heads & FULL_HEADS:
+            part.inspected = self.inspector.inspect(encoder, inspected_texts(ask), full)
+        return part
+
     def _forward(self, encoder: Encoder, rows: Sequence[Row]) -> Outputs:
-        if self.max_rows == 1:
-            return [encoder.forward([row])[0] for row in rows]
-        results: Outputs = [{} for _ in rows]
-        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-        for start in range(0, len(order), self.max_rows):
-            batch = order[start : start + self.max_rows]
-            for index, output in zip(
-                batch, encoder.forward([rows[index] for index in batch]), strict=True
-            ):
-                results[index] = output
+        heads: dict[tuple[int, ...], frozenset[str]] = {}
+        for row in rows:
+            heads[row.ids] = heads.get(row.ids, frozenset()) | row.heads
+        unique = sorted((Row(ids, names) for ids, names in heads.items()), key=len)
+        results: Outputs = {}
+        for start in range(0, len(unique), self.max_rows):
+            batch = unique[start : start + self.max_rows]
+            for row, output in zip(batch, encoder.forward(batch), strict=True):
+                results[row.ids] = output
         return results
 
-    def _read(self, ask: Ask, parts: Sequence[tuple[Encoder, Plan, Outputs]]) -> Scores:
+    def _read(self, ask: Ask, parts: Sequence[tuple[_Part, Outputs]]) -> Answered:
         values: dict[str, Any] = {}
-        tokens, truncated = 0, False
-        for encoder, plan, outputs in parts:
-            values |= self._answers(ask, encoder, plan, outputs)
-            tokens = max(tokens, max(row.end for row in plan.rows))
-            truncated = truncated or plan.truncated
-        if "pii" in ask.heads and "pii" not in values and self.readers.pii is not None:
-            values["pii"] = self.readers.pii.read(ask, None, None)
-        return Scores(**values, tokens=tokens, window=ask.window, truncated=truncated)
+        read, spent = 0, 0
+        for part, outputs in parts:
+            if part.beginning is not None:
+                values |= self._beginning(ask, part, outputs[part.beginning.ids])
+                read = max(read, len(part.beginning.ids))
+            if part.turns and self.readers.domain is not None:
+                values["turns"] = tuple(
+                    self.readers.domain.read(turn, outputs[turn.ids]["domain"], TURN_WINDOW)
+                    for turn in part.turns
+                )
+            spent += sum(inspected.tokens for inspected in part.inspected)
+        if ask.heads & FULL_HEADS:
+            segments = self._segments(ask, parts)
+            values["truncated"] = any(segment.unread for segment in segments)
+            if ask.segments:
+                values["segments"] = segments
+            else:
+                values |= {"jailbreak": segments[0].jailbreak, "pii": segments[0].pii}
+        scores = Scores(**values, tokens=max(read, spent), window=ask.window)
+        views = [part.inspected for part, _ in parts if part.inspected]
+        final = tuple(all(one.final for one in views) for views in zip(*views, strict=True))
+        return Answered(scores, spent, final=final)
 
-    def _answers(
-        self, ask: Ask, encoder: Encoder, plan: Plan, outputs: Outputs
-    ) -> dict[str, object]:
-        readers = self.readers
+    def _beginning(self, ask: Ask, part: _Part, output: Mapping[str, Array]) -> dict[str, object]:
         found: dict[str, object] = {}
-        for head in ask.heads & encoder.heads.keys():
-            logits = [output[head] for output in outputs if head in output]
-            if head == "domain" and readers.domain is not None:
-                found[head] = readers.domain.read(ask, logits[0], plan.density)
-            elif head == "jailbreak" and readers.jailbreak is not None:
-                found[head] = readers.jailbreak.read(logits)
-            elif head == "pii" and readers.pii is not None:
-                found[head] = readers.pii.read(ask, plan, encoder.stitched(plan, outputs, head))
-            elif head == "embedding":
-                found[head] = self._embedding(logits[0])
+        heads, readers = ask.heads & part.encoder.heads.keys(), self.readers
+        if "domain" in heads and readers.domain is not None and part.beginning is not None:
+            found["domain"] = readers.domain.read(part.beginning, output["domain"], ask.window)
+        if "embedding" in heads:
+            found["embedding"] = self._embedding(output["embedding"])
         return found
+
+    def _segments(
+        self, ask: Ask, parts: Sequence[tuple[_Part, Outputs]]
+    ) -> tuple[SegmentScores, ...]:
+        results = []
+        for number, text in enumerate(inspected_texts(ask)):
+            views = [(part.inspected[number], outputs) for part, outputs in parts if part.inspected]
+            results.append(self._segment(ask, text, views))
+        return tuple(results)
+
+    def _segment(
+        self, ask: Ask, text: str, views: Sequence[tuple[Inspected, Outputs]]
+    ) -> SegmentScores:
+        jailbreak: float | None = None
+        pii: tuple[PiiSpan, ...] | None = None
+        parts: list[tuple[Encoded, Array]] = []
+        for inspected, outputs in views:
+            if (found := inspected.stretches.get("jailbreak")) is not None:
+                jailbreak = self._risk(found, outputs)
+            parts += [
+                (stretch.encoded, _token_logits(stretch, outputs))
+                for stretch in inspected.stretches.get("pii", ())
+            ]
+        if "pii" in ask.heads and self.readers.pii is not None:
+            pii = self.readers.pii.read(text, parts)
+        unread = max((inspected.unread for inspected, _ in views), default=0)
+        return SegmentScores(jailbreak=jailbreak, pii=pii, unread=unread)
+
+    def _risk(self, stretches: Sequence[Stretch], outputs: Outputs) -> float | None:
+        if self.readers.jailbreak is None:
+            return None
+        return self.readers.jailbreak.read(
+            [outputs[ids]["jailbreak"] for stretch in stretches for _, ids in stretch.rows()]
+        )
 
     def _embedding(self, vector: Array) -> array[float]:
         return normalised(vector, self.readers.embedding_dimensions)
+
+
+def inspected_texts(ask: Ask) -> tuple[str, ...]:
+    """The texts that jailbreak and pii read: the segments, without any the text itself."""
+    return ask.segments or (ask.text,)
+
+
+def _token_logits(stretch: Stretch, outputs: Outputs) -> Array:
+    return stitched((piece, outputs[ids]["pii"]) for piece, ids in stretch.rows())

@@ -1,4 +1,4 @@
-"""The classifier that the router holds: cache, first stage, queue, encoder; or none at all.
+"""The classifier that the router holds: memory, first stage, queue, encoder; or none at all.
 
 Why this file exists: it implements `api.Classifier` and decides which of the four answers an
 ask. It must not know ONNX, tokenizers or files.
@@ -13,20 +13,25 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from srd.classify.api import CHARS_PER_TOKEN, Ask, ClassifierUnavailable, Scores, Statistics
-from srd.classify.cache import LruCache, text_key
-from srd.classify.encoder import FULL_HEADS, FULL_TOKENS
+from srd.classify.api import TURN_WINDOW, Ask, ClassifierUnavailable, Scores, Statistics
+from srd.classify.encoder import FULL_HEADS, PREFIX_HEADS
 from srd.classify.executor import Batching, Executor
+from srd.classify.inspection import MAX_INSPECT_TOKENS
+from srd.classify.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from srd.classify.first_stage import FirstStage
+    from srd.classify.memory import Known
     from srd.classify.scorer import Scorer
 
 _DOMAIN = frozenset({"domain"})
 _EMBEDDING = frozenset({"embedding"})
-_Key = tuple[bytes, frozenset[str], int]
+#: The most characters of inspected texts that are hashed on the caller's thread: some .1 ms.
+QUICK_CHARS = 65_536
+#: For the order of the queue: characters that the guard reads while an encoder reads one token.
+_SCANNED_PER_TOKEN = 256
 
 
 class LocalClassifier:
@@ -44,6 +49,7 @@ class LocalClassifier:
         first_stage: FirstStage | None = None,
         queue_limit: int = 256,
         cache_entries: int = 4096,
+        segment_entries: int = 16384,
         batching: Batching | None = None,
         thresholds: Mapping[str, float] = MappingProxyType({}),
         version: str = "",
@@ -51,7 +57,7 @@ class LocalClassifier:
         """Start the workers. `close` stops them."""
         self._scorer = scorer
         self._first_stage = first_stage
-        self._cache: LruCache[Scores] = LruCache(cache_entries)
+        self._memory = Memory(prefixes=cache_entries, segments=segment_entries)
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self.thresholds = MappingProxyType(dict(thresholds))
@@ -65,7 +71,7 @@ class LocalClassifier:
     def __repr__(self) -> str:
         return (
             f"<LocalClassifier {self.version or 'unversioned'} on {self.device}: {self._scorer!r}, "
-            f"{self._first_stage!r}, {self._cache!r}, {self._executor!r}>"
+            f"{self._first_stage!r}, {self._memory!r}, {self._executor!r}>"
         )
 
     @property
@@ -91,17 +97,28 @@ class LocalClassifier:
         return next(filter(None, notes), "")
 
     def quick(self, ask: Ask) -> Scores | None:
-        """Cache, then (domain alone, and sure enough) the first stage; on the caller's thread."""
-        if (known := self._cache.get(_key(ask))) is not None:
-            return known
-        if self._first_stage is None or ask.heads != _DOMAIN:
-            return None
-        domain = self._first_stage.answer(ask.text, ask.window)
+        """Memory, then (domain alone, and sure enough) the first stage; on the caller's thread."""
+        if _inspected_chars(ask) > QUICK_CHARS:
+            return self._counted(None)
+        known = self._memory.look(ask)
+        if known.rest is None:
+            return self._counted(self._memory.whole(ask, known), known.remembered)
+        if self._first_stage is None or known.rest.turns or ask.heads != _DOMAIN:
+            return self._counted(None)
+        self._counted(None)
+        domain = self._first_stage.answer(ask.text)
         if domain is None:
             return None
         with self._lock:
             self._counts["first_stage"] += 1
-        return Scores(domain=domain, window=ask.window, stage="linear")
+        turns = self._memory.turns(known)
+        return Scores(domain=domain, turns=turns, window=ask.window, stage="linear")
+
+    def _counted(self, scores: Scores | None, texts: int = 0) -> Scores | None:
+        with self._lock:
+            self._counts["misses" if scores is None else "hits"] += 1
+            self._counts["segments_known"] += texts
+        return scores
 
     def submit(self, ask: Ask) -> Future[Scores]:
         """Queue one ask; see `api.Classifier`."""
@@ -117,20 +134,27 @@ class LocalClassifier:
         return vectors
 
     def _answer(self, asks: Sequence[Ask]) -> list[Scores]:
-        """Worker threads: what another worker has answered meanwhile is not computed again."""
-        known = [self._cache.peek(_key(ask)) for ask in asks]
-        open_asks = [ask for ask, scores in zip(asks, known, strict=True) if scores is None]
-        fresh = iter(self._scorer.score(open_asks))
+        """Worker threads: what is known, or was answered meanwhile, is not computed again."""
+        known = [self._memory.look(ask) for ask in asks]
+        fresh = iter(self._scorer.answer([one.rest for one in known if one.rest is not None]))
         results: list[Scores] = []
-        for ask, scores in zip(asks, known, strict=True):
-            if scores is None:
-                scores = next(fresh)
-                self._cache.put(_key(ask), replace(scores, stage="cache"))
-                with self._lock:
-                    self._counts["tokens"] += scores.tokens
-                    self._counts["truncated"] += scores.truncated
-            results.append(scores)
+        for ask, one in zip(asks, known, strict=True):
+            if one.rest is None:
+                results.append(self._memory.whole(ask, one))
+                self._count(one, Scores())
+                continue
+            answered = next(fresh)
+            self._count(one, answered.scores, answered.inspection_tokens, answered.windows)
+            results.append(self._memory.learn(ask, one, answered.scores, answered.final))
         return results
+
+    def _count(self, known: Known, scores: Scores, inspected: int = 0, windows: int = 0) -> None:
+        with self._lock:
+            self._counts["tokens"] += scores.tokens
+            self._counts["truncated"] += scores.truncated
+            self._counts["inspection_tokens"] += inspected
+            self._counts["windows"] += windows
+            self._counts["segments_known"] += known.remembered
 
     def statistics(self) -> Statistics:
         """Counts of queue, encoder, first stage and cache, at one moment each."""
@@ -138,12 +162,16 @@ class LocalClassifier:
             counts = self._counts.copy()
         return replace(
             self._executor.statistics(),
-            cache_hits=self._cache.hits,
-            cache_misses=self._cache.misses,
-            cache_entries=len(self._cache),
+            cache_hits=counts["hits"],
+            cache_misses=counts["misses"],
+            cache_entries=self._memory.entries,
+            segment_entries=self._memory.segments,
             first_stage=counts["first_stage"],
             tokens=counts["tokens"],
             truncated=counts["truncated"],
+            windows=counts["windows"],
+            inspection_tokens=counts["inspection_tokens"],
+            segments_known=counts["segments_known"],
         )
 
     def close(self) -> None:
@@ -195,14 +223,16 @@ class NullClassifier:
 
 
 def cost(ask: Ask) -> int:
-    """About how many tokens an ask reads: four characters each, within its bounds."""
-    characters = min(len(ask.text), ask.window * CHARS_PER_TOKEN)
-    if ask.heads & FULL_HEADS:
-        characters = min(len(ask.text), FULL_TOKENS * CHARS_PER_TOKEN)
-    return characters // 4
+    """About how many tokens of an encoder's time an ask takes: four characters each, within its
+    bounds, and the guard's pass over what is inspected."""
+    prefix = min(len(ask.text) // 4, ask.window) if ask.heads & PREFIX_HEADS else 0
+    turns = sum(min(len(turn) // 4, TURN_WINDOW) for turn in ask.turns)
+    chars = _inspected_chars(ask)
+    full = min(chars // 4, MAX_INSPECT_TOKENS) + chars // _SCANNED_PER_TOKEN
+    return max(prefix, full) + turns
 
 
-def _key(ask: Ask) -> _Key:
-    """What the answer depends on: the characters that may be read, the heads, the window."""
-    text = ask.text if ask.heads & FULL_HEADS else ask.text[: ask.window * CHARS_PER_TOKEN]
-    return text_key(text), ask.heads, ask.window
+def _inspected_chars(ask: Ask) -> int:
+    if not ask.heads & FULL_HEADS:
+        return 0
+    return sum(map(len, ask.segments)) if ask.segments else len(ask.text)

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from srd.classify.api import Ask, ModelError
-from srd.classify.encoder import FULL_TOKENS, PIECE_TOKENS, Encoder, Head
+from srd.classify.api import ModelError
+from srd.classify.encoder import PIECE_TOKENS, Encoder, Head, Row
 from srd.classify.ort import Device, Session
 from srd.classify.tokens import TextTokenizer
 
@@ -64,9 +64,7 @@ class UpstreamFolder:
     layer: int | None = None
 
 
-def open_encoder(
-    head: str, folder: UpstreamFolder, *, device: Device, full_tokens: int = FULL_TOKENS
-) -> Encoder:
+def open_encoder(head: str, folder: UpstreamFolder, *, device: Device) -> Encoder:
     """An encoder with the one `head` of a folder; raises ModelError if the folder is not whole."""
     config = _read(folder.path / "config.json")
     labels = () if head == "embedding" else read_labels(head, folder, config)
@@ -81,7 +79,6 @@ def open_encoder(
         tokenizer,
         {head: Head(output=output, labels=labels, piece_tokens=pieces.get(head))},
         max_tokens=_max_tokens(config),
-        full_tokens=full_tokens,
     )
     _probe(encoder, head)
     return encoder
@@ -205,10 +202,9 @@ def _output(head: str, session: Session) -> str:
 
 def _probe(encoder: Encoder, head: str) -> None:
     """One forward: shapes that the graph leaves open are known only now."""
-    plan = encoder.plan(Ask(text="a few words", heads=frozenset({head}), window=MAX_TOKENS))
-    assert plan is not None
     spec, path = encoder.heads[head], encoder.session.path
-    (output,) = encoder.forward(plan.rows)
+    ids = encoder.beginning("a few words", MAX_TOKENS).ids
+    (output,) = encoder.forward([Row(ids, frozenset({head}))])
     rank, width = output[head].ndim, output[head].shape[-1]
     if head == "embedding":
         return

@@ -205,6 +205,25 @@ def opened(tiny: Tiny) -> Iterator[Callable[..., Any]]:
         classifier.close()
 
 
+@pytest.fixture
+def forwards(monkeypatch) -> Callable[[Any], list[Any]]:
+    """The rows that a classifier's encoders run from now on, in one list."""
+
+    def watch(classifier: Any) -> list[Any]:
+        rows: list[Any] = []
+        for encoder in classifier._scorer.encoders:
+            original = encoder.forward
+
+            def forward(batch: Any, original: Any = original) -> Any:
+                rows.extend(batch)
+                return original(batch)
+
+            monkeypatch.setattr(encoder, "forward", forward)
+        return rows
+
+    return watch
+
+
 @pytest.fixture(name="wordpiece")
 def _wordpiece() -> Tokenizer:
     return wordpiece()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd.classify.api import Ask, ModelError
-from srd.classify.encoder import Encoder, Head, pieces
+from srd.classify.api import ModelError
+from srd.classify.encoder import Encoder, Head, Piece, Row, pieces, stitched
 from srd.classify.ort import Session
 from srd.classify.tokens import TextTokenizer
 
@@ -31,20 +31,14 @@ def encoder(tiny):
     return make
 
 
-def ask(text, *heads, window=512):
-    return Ask(text=text, heads=frozenset(heads) or ALL, window=window)
-
-
-def test_a_short_text_is_one_row_for_all_heads(encoder):
-    plan = encoder().plan(ask("ada met the law."))
-    assert [row.heads for row in plan.rows] == [ALL]
-    assert plan.tokens == len(plan.full.ids)
+def row(encoder, text):
+    return Row(tuple(encoder.tokenizer.encode(text).ids), ALL)
 
 
 def test_logits_are_those_of_the_graph_on_the_tokenizers_own_template(encoder, tiny):
     text = "ada's cell, 42!"
     encoder = encoder()
-    (output,) = encoder.forward(encoder.plan(ask(text)).rows)
+    (output,) = encoder.forward([row(encoder, text)])
     ids = tiny.ids(text)
     for head in ("domain", "jailbreak"):
         np.testing.assert_allclose(output[head], tiny.weights.logits(head, ids), atol=1e-5)
@@ -55,89 +49,83 @@ def test_logits_are_those_of_the_graph_on_the_tokenizers_own_template(encoder, t
 
 def test_rows_in_a_batch_have_the_logits_they_have_alone(encoder):
     encoder = encoder()
-    texts = ("a", "the law of the cell", "", "ada " * 30)
-    rows = [row for text in texts for row in encoder.plan(ask(text)).rows]
+    rows = [row(encoder, text) for text in ("a", "the law of the cell", "", "ada " * 30)]
     together = encoder.forward(rows)
-    for row, output in zip(rows, together, strict=True):
-        (alone,) = encoder.forward([row])
+    for one, output in zip(rows, together, strict=True):
+        (alone,) = encoder.forward([one])
         assert output.keys() == alone.keys()
         for head in output:
             np.testing.assert_allclose(output[head], alone[head], atol=1e-5)
 
 
-def test_prefix_heads_read_no_more_than_the_window(encoder):
-    plan = encoder().plan(ask("the " * 400, "domain", "embedding", window=64))
-    (row,) = plan.rows
-    assert len(row) == 64 - 2
+def test_a_beginning_is_no_longer_than_the_window_and_says_which_characters_it_read(encoder):
+    encoder = encoder()
+    beginning = encoder.beginning("the law " * 400, 64)
+    assert len(beginning.ids) == 64 - 2
+    assert beginning.text == ("the law " * 31)[:-1]
+    assert beginning.density == len(beginning.text) / 62
 
 
-def test_text_beyond_the_windows_characters_is_not_even_tokenized(encoder, monkeypatch):
+def test_a_text_that_fits_its_window_is_read_to_its_end(encoder, tiny):
+    text = "ada met the law."
+    beginning = encoder().beginning(text, 64)
+    assert list(beginning.ids) == tiny.ids(text)[1:-1]
+    assert beginning.text == text
+
+
+def test_tokenizing_a_beginning_is_bounded_whatever_the_text(encoder, monkeypatch):
     encoder = encoder()
     seen = []
     original = encoder.tokenizer.encode
     monkeypatch.setattr(
         encoder.tokenizer, "encode", lambda text, **kw: seen.append(text) or original(text, **kw)
     )
-    encoder.plan(ask("ab " * 5000, "domain", window=128))
-    assert [len(text) for text in seen] == [128 * 6]
+    encoder.beginning("x" * 1_000_000, 128)
+    assert {len(text) for text in seen} == {128 * 32}
 
 
-def test_full_heads_read_everything_in_overlapping_pieces(encoder):
+def test_a_head_reads_a_long_encoding_in_overlapping_pieces(encoder):
     encoder = encoder()
-    plan = encoder.plan(ask("a " * 1000, "jailbreak"))
-    places = [(row.start, row.end) for row in plan.rows]
-    assert places[0] == (0, 384)
-    assert places[-1][1] == len(plan.full.ids) == 1000
-    assert all(later[0] <= earlier[1] - 16 for earlier, later in pairwise(places))
-    assert not plan.truncated
+    found = encoder.cut(encoder.tokenizer.encode("a " * 1000), "jailbreak")
+    assert found[0] == Piece(0, 384)
+    assert found[-1].end == 1000
+    assert all(later.start <= earlier.end - 16 for earlier, later in pairwise(found))
 
 
 def test_the_pieces_of_a_head_follow_its_own_size(encoder):
-    heads = HEADS | {"pii": Head(output="pii_logits", labels=HEADS["pii"].labels, piece_tokens=100)}
-    plan = encoder(heads).plan(ask("a " * 300, "jailbreak", "pii"))
-    shared = [row for row in plan.rows if row.heads == {"jailbreak"}]
-    assert [(row.start, row.end) for row in shared] == [(0, 300)]
-    assert {len(row) for row in plan.rows if row.heads == {"pii"}} == {100}
+    encoder = encoder(
+        HEADS | {"pii": Head(output="pii_logits", labels=HEADS["pii"].labels, piece_tokens=100)}
+    )
+    encoded = encoder.tokenizer.encode("a " * 300)
+    assert encoder.cut(encoded, "jailbreak") == [Piece(0, 300)]
+    assert {piece.end - piece.start for piece in encoder.cut(encoded, "pii")} == {100}
 
 
 def test_stitched_token_logits_take_each_token_from_the_piece_that_sees_more(encoder):
     heads = {"pii": Head(output="pii_logits", labels=HEADS["pii"].labels, piece_tokens=40)}
     encoder = encoder(heads)
-    plan = encoder.plan(ask("ada the law cell " * 25, "pii"))
-    outputs = encoder.forward(plan.rows)
-    stitched = encoder.stitched(plan, outputs, "pii")
-    assert len(stitched) == len(plan.full.ids) == 100
+    encoded = encoder.tokenizer.encode("ada the law cell " * 25)
+    cut = encoder.cut(encoded, "pii")
+    rows = [Row(tuple(encoded.ids[piece.start : piece.end]), frozenset({"pii"})) for piece in cut]
+    outputs = [output["pii"] for output in encoder.forward(rows)]
+    whole = stitched(zip(cut, outputs, strict=True))
+    assert len(whole) == len(encoded.ids) == 100
     for token in range(100):
-        row = max(
-            plan.rows, key=lambda row: (min(token - row.start, row.end - 1 - token), -row.start)
+        best = max(
+            range(len(cut)),
+            key=lambda n: (min(token - cut[n].start, cut[n].end - 1 - token), -cut[n].start),
         )
-        expected = outputs[plan.rows.index(row)]["pii"][token - row.start]
-        margins = sorted(min(token - row.start, row.end - 1 - token) for row in plan.rows)
+        expected = outputs[best][token - cut[best].start]
+        margins = sorted(min(token - piece.start, piece.end - 1 - token) for piece in cut)
         if len(margins) < 2 or margins[-1] - margins[-2] > 1:
-            np.testing.assert_allclose(stitched[token], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize("text", ["a" + "b " * 3000, "!" * 3000], ids=["characters", "tokens"])
-def test_an_over_long_text_loses_its_middle_and_the_plan_says_so(encoder, text):
-    plan = encoder(full_tokens=400).plan(ask(text, "jailbreak", "pii"))
-    assert plan.truncated
-    assert len(plan.full.ids) == 400
-    assert plan.full.offsets[0] == (0, 1)
-    last = plan.full.offsets[-1]
-    assert text[last[0] : last[1]] == text.rstrip()[-1]
-    assert last[1] == len(text.rstrip())
+            np.testing.assert_allclose(whole[token], expected, atol=1e-5)
 
 
 def test_an_empty_text_is_a_row_of_special_tokens(encoder):
     encoder = encoder()
-    plan = encoder.plan(ask(""))
-    (output,) = encoder.forward(plan.rows)
+    (output,) = encoder.forward([row(encoder, "")])
     assert output["pii"].shape == (0, 5)
     assert output["domain"].shape == (3,)
-
-
-def test_an_ask_for_other_heads_needs_no_row(encoder):
-    assert encoder({"domain": HEADS["domain"]}).plan(ask("x", "pii")) is None
 
 
 def test_an_output_that_the_graph_lacks_is_refused_with_those_it_has(encoder):

@@ -23,7 +23,7 @@ def stage(tiny):
 
 
 def test_a_sure_text_is_answered_by_label_name_whatever_the_files_order(stage):
-    answer = stage().answer("court", 64)
+    answer = stage().answer("court")
     assert answer is not None
     assert max(answer, key=answer.get) == "law"
     assert list(answer) == list(LABELS)
@@ -31,22 +31,16 @@ def test_a_sure_text_is_answered_by_label_name_whatever_the_files_order(stage):
 
 
 def test_an_unsure_text_is_handed_over(stage):
-    assert stage().answer("something else", 64) is None
+    assert stage().answer("something else") is None
 
 
 def test_the_temperature_decides_what_is_sure(stage):
-    assert stage(temperature=1000.0).answer("court", 64) is None
+    assert stage(temperature=1000.0).answer("court") is None
 
 
 def test_a_long_text_is_handed_over_however_sure_the_stage_is(stage):
-    assert stage(max_chars=5).answer("court", 64) is not None
-    assert stage(max_chars=4).answer("court", 64) is None
-
-
-def test_only_the_characters_of_the_window_are_read(stage):
-    text = "x " * 192 + "court"
-    assert stage(confidence=0.5).answer(text, 64) is None
-    assert stage(confidence=0.5).answer(text, 128) is not None
+    assert stage(max_chars=5).answer("court") is not None
+    assert stage(max_chars=4).answer("court") is None
 
 
 def test_labels_that_differ_from_the_encoders_are_refused_with_both_lists(stage):

@@ -7,6 +7,7 @@ from srd.classify import pii_rules
 from srd.classify.api import Ask, ClassifierUnavailable
 from srd.classify.encoder import Encoder, Head
 from srd.classify.heads import softmax
+from srd.classify.inspection import Inspector
 from srd.classify.manifest import DomainCalibration, RiskCalibration
 from srd.classify.ort import Session
 from srd.classify.scorer import DomainReader, JailbreakReader, PiiReader, Readers, Scorer
@@ -128,9 +129,42 @@ def test_a_head_that_is_not_loaded_is_unavailable(scorer):
         scorer(("domain",)).score([Ask(text="x", heads=frozenset({"jailbreak"}))])
 
 
+def test_turns_have_the_domain_of_their_smallest_window_whatever_the_heads_are(scorer):
+    scorer, texts = scorer(), ("the law", "ada " * 200, "")
+    (scores,) = scorer.score([Ask(text="x", heads=frozenset({"jailbreak"}), turns=texts)])
+    assert scores.domain is None
+    alone = scorer.score([Ask(text=text, heads=frozenset({"domain"}), window=64) for text in texts])
+    assert list(scores.turns) == [one.domain for one in alone]
+
+
+def test_every_segment_is_inspected_by_itself_and_the_text_is_not(scorer):
+    scorer, texts = scorer(), ("the law of ada", "", "mail ada@law.com")
+    heads = frozenset({"jailbreak", "pii"})
+    (scores,) = scorer.score([Ask(text="unread", heads=heads, segments=texts)])
+    assert (scores.jailbreak, scores.pii) == (None, None)
+    alone = scorer.score([Ask(text=text, heads=heads) for text in texts])
+    assert [(one.jailbreak, one.pii) for one in scores.segments] == [
+        (one.jailbreak, one.pii) for one in alone
+    ]
+
+
+def test_texts_of_the_same_tokens_run_once(scorer, monkeypatch):
+    scorer, rows = scorer(), []
+    forward = scorer.encoders[0].forward
+    monkeypatch.setattr(scorer.encoders[0], "forward", lambda b: rows.extend(b) or forward(b))
+    text = "the law of ada"
+    scorer.score([Ask(text=text, heads=ALL, turns=(text,), segments=(text, text.upper()))])
+    assert [row.heads for row in rows] == [ALL]
+
+
+def test_turns_without_a_domain_head_are_unavailable(scorer):
+    with pytest.raises(ClassifierUnavailable, match="domain"):
+        scorer(("jailbreak",)).score([Ask(text="x", heads=frozenset(), turns=("a",))])
+
+
 def test_a_text_beyond_the_bound_is_marked_truncated(scorer):
     scorer = scorer()
-    scorer.encoders[0].full_tokens = 100
+    scorer.inspector = Inspector(max_tokens=100)
     full, domain = scorer.score(
         [
             Ask(text="law " * 2000, heads=frozenset({"jailbreak"})),

@@ -31,23 +31,78 @@ def test_the_second_time_the_cache_answers(opened):
     assert again.stage == "cache"
     assert (again.domain, again.jailbreak, again.pii) == (first.domain, first.jailbreak, first.pii)
     assert classifier.statistics().cache_hits == 1
-    assert classifier.statistics().cache_entries == 1
+    assert classifier.statistics().cache_entries == 2  # domain and embedding
 
 
-def test_another_window_or_other_heads_are_another_question(opened):
+def test_another_window_is_another_question(opened):
     classifier = opened()
     classifier.submit(ask("ada", window=64)).result(10)
     assert classifier.quick(ask("ada", window=128)) is None
-    assert classifier.quick(ask("ada", frozenset({"jailbreak"}), window=64)) is None
+
+
+def test_every_part_of_an_answer_is_known_by_itself(opened):
+    classifier = opened()
+    both = ask("ada", frozenset({"domain", "jailbreak"}), window=64)
+    first = classifier.submit(both).result(10)
+    assert classifier.quick(ask("ada", DOMAIN, window=64)).domain == first.domain
+    assert classifier.quick(ask("ada", frozenset({"jailbreak"}))).jailbreak == first.jailbreak
+    assert classifier.quick(ask("ada", frozenset({"pii"}))) is None
+    turn = Ask(text="", heads=frozenset(), turns=("ada",))
+    assert classifier.quick(turn).turns == (first.domain,)
 
 
 def test_text_that_is_not_read_does_not_make_another_question(opened):
     classifier = opened()
-    beginning = "ab " * 128
+    beginning = "ab " * 700
     classifier.submit(ask(beginning + "one", DOMAIN, window=64)).result(10)
     assert classifier.quick(ask(beginning + "two", DOMAIN, window=64)).stage == "cache"
     classifier.submit(ask(beginning + "one", frozenset({"jailbreak"}), window=64)).result(10)
     assert classifier.quick(ask(beginning + "two", frozenset({"jailbreak"}), window=64)) is None
+
+
+def test_a_conversations_next_turn_pays_for_its_new_texts_only(opened, forwards):
+    classifier = opened()
+    said = ["ada met the law", "the cell, please", "and the law of ada"]
+    rows = forwards(classifier)
+
+    def turn(count: int) -> int:
+        before = len(rows)
+        texts = tuple(said[:count])
+        question = Ask(text=texts[-1], heads=ALL, turns=texts, segments=texts)
+        scores = classifier.submit(question).result(10)
+        assert len(scores.turns) == len(scores.segments) == count
+        assert all(segment.pii is not None for segment in scores.segments)
+        return len(rows) - before
+
+    assert [turn(count) for count in (1, 2, 3, 3)] == [1, 1, 1, 0]
+    assert classifier.statistics().segments_known == 0 + 1 + 2 + 3
+
+
+def test_the_answer_from_memory_is_the_answer_that_was_computed(opened):
+    classifier, texts = opened(), ("ada", "the law " * 100, "mail ada@law.com", "ada")
+    question = Ask(text="ada", heads=ALL, turns=texts, segments=texts)
+    first = classifier.submit(question).result(10)
+    again = classifier.quick(question)
+    assert (again.stage, again.turns, again.segments) == ("cache", first.turns, first.segments)
+    assert (again.domain, list(again.embedding)) == (first.domain, list(first.embedding))
+
+
+def test_memory_holds_no_text_and_is_bounded(opened):
+    classifier = opened(segment_entries=2)
+    texts = tuple(f"the law {number}" for number in range(5))
+    classifier.submit(Ask(text="", heads=frozenset({"jailbreak"}), segments=texts)).result(10)
+    assert classifier.statistics().segment_entries == 2
+    assert classifier.quick(
+        Ask(text="", heads=frozenset({"jailbreak"}), segments=texts[-2:])
+    ).segments
+    assert classifier.quick(Ask(text="", heads=frozenset({"jailbreak"}), segments=texts)) is None
+
+
+def test_a_long_text_is_not_even_hashed_on_the_callers_thread(opened, monkeypatch):
+    classifier = opened()
+    monkeypatch.setattr(classifier._memory, "look", None)
+    long = Ask(text="", heads=frozenset({"jailbreak"}), segments=("a" * 40_000, "b" * 40_000))
+    assert classifier.quick(long) is None
 
 
 def test_the_first_stage_answers_a_sure_domain_question_at_once(opened):
@@ -157,6 +212,7 @@ def test_the_null_classifier_answers_the_empty_question_only():
 
 
 def test_the_cost_of_an_ask_is_bounded_by_what_will_be_read():
-    assert cost(ask("a" * 4000, DOMAIN, window=64)) == 96
-    assert cost(ask("a" * 4000, ALL, window=64)) == 1000
-    assert cost(ask("a" * 10_000_000, ALL)) == 8192 * 6 // 4
+    assert cost(ask("a" * 4000, DOMAIN, window=64)) == 64
+    assert cost(ask("a" * 4000, ALL, window=64)) == 1000 + 4000 // 256
+    assert cost(ask("a" * 1_000_000, ALL)) == 8192 + 1_000_000 // 256
+    assert cost(Ask(text="", heads=frozenset(), turns=("a" * 4000, "a" * 40))) == 64 + 10

@@ -13,7 +13,17 @@ from srd.body.lexis import decode_string
 from srd.body.listener import Want
 from srd.body.prompt import ModelSeen
 from srd.body.scanner import TOKEN_LIMIT
-from srd.body.shapes import CALL_PARTS, IMAGE_PARTS, ONCE, ONCE_IN_TURN, RESULT_PARTS, TEXT_PARTS
+from srd.body.shapes import (
+    CALL_PARTS,
+    IMAGE_PARTS,
+    ONCE,
+    ONCE_IN_PART,
+    ONCE_IN_TURN,
+    PARTS,
+    PARTS_DEPTH,
+    RESULT_PARTS,
+    TEXT_PARTS,
+)
 from srd.body.text import BoundedText
 
 if TYPE_CHECKING:
@@ -288,9 +298,14 @@ class _Part(Context):
         self._name: bytes | None = None
         self._type: str | None = None
         self._pending: BoundedText | None = None
+        self._met: list[bytes] = []  # of ONCE_IN_PART
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         self._name = name
+        if (repeated := _repeated_in_part(reader, name, kind, self._met)) is not None:
+            return repeated
+        if name == PARTS and kind == _ARRAY:
+            return reader.enter(_InnerParts(PARTS_DEPTH - 1))
         if kind != _STRING:
             return Want.SKIP
         if name == b"type":
@@ -317,3 +332,41 @@ class _Part(Context):
         if self._type in CALL_PARTS:
             message.calls += 1
             reader.counts.structured_bytes += offset + 1 - self._offset
+
+
+def _repeated_in_part(
+    reader: PromptReader, name: bytes | None, kind: int, met: list[bytes]
+) -> Want | None:
+    """What is wanted of a member that a part holds again; None where it is the first."""
+    if name is None or name not in ONCE_IN_PART:
+        return None
+    if name not in met:
+        met.append(name)
+        return None
+    reader.note_repeated(name)
+    return Want.SKIP if name == b"type" else reader.want_repeated(kind, 0)
+
+
+class _InnerParts(Context):
+    """A part's own array of parts (a tool's result): nobody reads them but for what they repeat."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        return reader.enter(_InnerPart(self._depth)) if kind == _OBJECT else Want.SKIP
+
+
+class _InnerPart(Context):
+    """One of them."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._met: list[bytes] = []
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if (repeated := _repeated_in_part(reader, name, kind, self._met)) is not None:
+            return repeated
+        if name == PARTS and kind == _ARRAY and self._depth > 1:
+            return reader.enter(_InnerParts(self._depth - 1))
+        return Want.SKIP

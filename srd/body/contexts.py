@@ -19,6 +19,7 @@ from srd.body.shapes import (
     HOLDERS,
     IMAGE_PARTS,
     ONCE,
+    ONCE_IN_PART,
     ONCE_IN_TURN,
     RESULT_PARTS,
     SEALED_PARTS,
@@ -361,9 +362,12 @@ class _Part(Context):
         self._signed = False
         self._pending: Said | None = None
         self._result = -1
+        self._met: list[bytes] = []  # of ONCE_IN_PART
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         self._name = name
+        if (repeated := _repeated_in_part(reader, name, kind, offset, self._met)) is not None:
+            return repeated
         if kind == _STRING:
             return self._string(reader, name, offset)
         if name == b"content":  # of a tool's result
@@ -422,10 +426,15 @@ class _Result(Context):
 
     def __init__(self) -> None:
         self._start = -1
+        self._met: list[bytes] = []  # of ONCE_IN_PART
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if (repeated := _repeated_in_part(reader, name, kind, offset, self._met)) is not None:
+            return repeated
         if kind == _OBJECT:
             return reader.enter(_Attachment() if name in HOLDERS else _Result())
+        if kind == _ARRAY and name == b"content":
+            return reader.enter(_Result())
         if kind != _STRING:
             return Want.SKIP
         if name in ATTACHED:
@@ -448,3 +457,16 @@ class _Attachment(Context):
         if name in ATTACHED:
             return reader.skip_attachment(offset)
         return reader.want_tool(kind, offset) if name == b"filename" else Want.SKIP
+
+
+def _repeated_in_part(
+    reader: PromptReader, name: bytes | None, kind: int, offset: int, met: list[bytes]
+) -> Want | None:
+    """What is wanted of a member that a part holds again; None where it is the first."""
+    if name is None or name not in ONCE_IN_PART:
+        return None
+    if name not in met:
+        met.append(name)
+        return None
+    reader.note_repeated(name)
+    return Want.SKIP if name == b"type" else reader.want_repeated(kind, offset)

@@ -36,15 +36,19 @@ _NUMBER = (
 )
 
 
+#: Python's json reads the last three, and so do servers that are written in it.
+_LITERAL = rb"true|false|null|NaN|-?Infinity"
+
+
 def _value(levels: int) -> bytes:
     """A whole value with at most `levels` levels of brackets."""
-    pattern = rb"(?:" + _STRING + rb"|true|false|null|" + _NUMBER + rb")"
+    pattern = rb"(?:" + _STRING + rb"|" + _LITERAL + rb"|" + _NUMBER + rb")"
     for _ in range(levels):
         # After an element: a comma that something follows, or the closing bracket.
         pair = _STRING + _WS + rb":" + _WS + pattern + _WS
         objects = rb"\{" + _WS + rb"(?:" + pair + rb"(?:," + _WS + rb'(?=")|(?=\})))*+\}'
         arrays = rb"\[" + _WS + rb"(?:" + pattern + _WS + rb"(?:," + _WS + rb"(?!\])|(?=\])))*+\]"
-        branches = (_STRING, objects, arrays, rb"true|false|null", _NUMBER)
+        branches = (_STRING, objects, arrays, _LITERAL, _NUMBER)
         pattern = rb"(?:" + rb"|".join(branches) + rb")"
     return pattern
 
@@ -70,8 +74,8 @@ NEXT_MEMBER = compiled(rb"," + _WS + _STRING + _WS + rb":" + _WS)
 NEXT_ITEM = compiled(rb"," + _WS)
 #: A small scalar, whole.
 SCALAR = compiled(
-    rb'"' + _CHAR + rb"{0,256}+(?:" + _ESCAPE + _CHAR + rb'{0,256}+){0,16}+"|true|false|null|'
-    + _NUMBER
+    rb'"' + _CHAR + rb"{0,256}+(?:" + _ESCAPE + _CHAR + rb'{0,256}+){0,16}+"|'
+    + _LITERAL + rb"|" + _NUMBER
 )  # fmt: skip
 #: A plain message, the most frequent object of all: groups are the role and the raw content.
 MESSAGE = compiled(
@@ -103,7 +107,7 @@ LOOSE_STRINGS = compiled(rb"(?s)" + _LOOSE_STRING)
 LOOSE_RUN = compiled(_balanced(3))
 #: In an object that is passed over member by member: a key, a scalar, and what follows a value.
 SPACED_KEY = compiled(_WS + rb'"([^"\\\x00-\x1f]{0,256}+)"' + _WS + rb":" + _WS)
-PLAIN_SCALAR = compiled(rb"true|false|null|" + _NUMBER)
+PLAIN_SCALAR = compiled(_LITERAL + rb"|" + _NUMBER)
 #: A message whose content is a string, up to its opening quote; what follows the closing one.
 PLAIN_TURN = compiled(
     rb"\{" + _WS + rb'"role"' + _WS + rb":" + _WS + rb'"[a-z]{1,16}+"' + _WS + rb"," + _WS
@@ -112,6 +116,10 @@ PLAIN_TURN = compiled(
 TURN_END = compiled(_WS + rb"\}")
 NEXT_OBJECT = compiled(_WS + rb"," + _WS + rb"(?=\{)")
 DELIMITER = compiled(_WS + rb"[,}]")
+#: In an array of parts that is passed over part by part.
+EMPTY_ARRAY = compiled(rb"\[" + _WS + rb"\]")
+NEXT_ELEMENT = compiled(rb"[\[,]" + _WS)
+ELEMENT_END = compiled(_WS + rb"[,\]]")
 
 _BACKSLASH = 0x5C
 _UNPAIRED = re.compile("[\ud800-\udfff]")

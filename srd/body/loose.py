@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 
 from srd.body import lexis
+from srd.body.shapes import ONCE_IN_PART, PARTS
 
-_QUOTE, _BACKSLASH = b'"\\'
+_QUOTE, _BACKSLASH, _ARRAY, _OBJECT = b'"\\[{'
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
 _FIRST_WINDOW, _WINDOW = 256, 2048
 #: Deeper than this, as many bytes hold no bracket that leads out.
@@ -83,19 +84,20 @@ def opened(strings: re.Pattern[bytes], run: bytes) -> int:
     return bare.count(b"[") + bare.count(b"{") - bare.count(b"]") - bare.count(b"}")
 
 
-def plain_objects(data: bytes, at: int, once: frozenset[bytes]) -> int:
+def plain_objects(data: bytes, at: int, once: frozenset[bytes], depth: int) -> int:
     """Objects, with commas between them, the first of which begins at data[at]: where the last one
     ends that is whole, has no escapes in its keys, and repeats none of those in `once`. 0 where the
-    first is not like that: somebody must look closer."""
+    first is not like that: somebody must look closer. `depth`: so many arrays of parts inside each
+    other are looked through as well, for what a part may not repeat."""
     end = 0
     while True:
         match = lexis.PLAIN_TURN.match(data, at)
         if match:  # the most frequent object of all
             quote = string_end(data, match.end())
             match = lexis.TURN_END.match(data, quote + 1) if quote >= 0 else None
-            after = match.end() if match else _object_end(data, at, once)
+            after = match.end() if match else _object_end(data, at, once, depth)
         else:
-            after = _object_end(data, at, once)
+            after = _object_end(data, at, once, depth)
         if not after:
             return end
         end = after
@@ -105,7 +107,7 @@ def plain_objects(data: bytes, at: int, once: frozenset[bytes]) -> int:
         at = match.end()
 
 
-def _object_end(data: bytes, at: int, once: frozenset[bytes]) -> int:
+def _object_end(data: bytes, at: int, once: frozenset[bytes], depth: int) -> int:
     size = len(data)
     met: list[bytes] = []
     at += 1
@@ -120,16 +122,10 @@ def _object_end(data: bytes, at: int, once: frozenset[bytes]) -> int:
             met.append(name)
         if at == size:
             return 0
-        byte = data[at]
-        if byte == _QUOTE:
-            at = string_end(data, at + 1) + 1
-        elif byte in _OPENING:
-            at, depth = container_end(data, at + 1, 1)
-            if depth:
-                return 0
+        if depth and name == PARTS and data[at] == _ARRAY:
+            at = _parts_end(data, at, depth - 1)
         else:
-            match = lexis.PLAIN_SCALAR.match(data, at)
-            at = match.end() if match else 0
+            at = _value_end(data, at)
         if not at:
             return 0
         match = lexis.DELIMITER.match(data, at)
@@ -138,3 +134,37 @@ def _object_end(data: bytes, at: int, once: frozenset[bytes]) -> int:
         at = match.end()
         if data[at - 1] in _CLOSING:
             return at
+
+
+def _value_end(data: bytes, at: int) -> int:
+    byte = data[at]
+    if byte == _QUOTE:
+        return string_end(data, at + 1) + 1
+    if byte in _OPENING:
+        at, depth = container_end(data, at + 1, 1)
+        return 0 if depth else at
+    match = lexis.PLAIN_SCALAR.match(data, at)
+    return match.end() if match else 0
+
+
+def _parts_end(data: bytes, at: int, depth: int) -> int:
+    """An array of parts: where it ends, 0 where somebody must look closer."""
+    match = lexis.EMPTY_ARRAY.match(data, at)
+    if match:
+        return match.end()
+    while True:
+        match = lexis.NEXT_ELEMENT.match(data, at)  # from the bracket or a comma to an element
+        if match is None or match.end() == len(data):
+            return 0
+        at = match.end()
+        if data[at] == _OBJECT:
+            at = _object_end(data, at, ONCE_IN_PART, depth)
+        else:
+            at = _value_end(data, at)
+        match = lexis.ELEMENT_END.match(data, at) if at else None
+        if match is None:
+            return 0
+        at = match.end()
+        if data[at - 1] in _CLOSING:
+            return at
+        at -= 1

@@ -18,7 +18,7 @@ MODEL = b"model"
 
 _OBJECT, _STRING = b'{"'
 _CONTAINERS = frozenset(b"{[")
-_NUMBER_STARTS = frozenset(b"-0123456789")
+_NUMBER_STARTS = frozenset(b"-0123456789I")  # of what counts above a bound, or may
 _NOTED = 256
 _FIRST = 256
 

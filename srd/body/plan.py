@@ -24,7 +24,7 @@ from srd.body.members import (
 )
 from srd.body.rewrite import Rewrite
 from srd.body.shapes import ONCE, Shape
-from srd.body.system import System, Turns
+from srd.body.system import Parts, System, Turns
 
 
 class BodyEdits(Edits):
@@ -114,12 +114,18 @@ def _plan(rewrite: Rewrite, shape: Shape) -> dict[bytes, Action]:
     prompt = rewrite.system_prompt
     if prompt and shape.system:
         plan[shape.system] = System(prompt)
-    kept = rewrite.keep_only is None or shape.turns.decode() in rewrite.keep_only
     if prompt and shape.system_message:
         plan[shape.turns] = Turns(prompt)
-    elif kept and not shape.names_only and shape.turns not in plan:
-        plan[shape.turns] = Turns(None)
+    if not shape.names_only:
+        if _stays(rewrite, shape.turns):
+            plan.setdefault(shape.turns, Turns(None))
+        if shape.system and _stays(rewrite, shape.system):
+            plan.setdefault(shape.system, Parts())
     return plan
+
+
+def _stays(rewrite: Rewrite, name: bytes) -> bool:
+    return rewrite.keep_only is None or name.decode() in rewrite.keep_only
 
 
 def _inserts(rewrite: Rewrite, shape: Shape) -> dict[bytes, bytes]:

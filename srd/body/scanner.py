@@ -8,9 +8,9 @@ Rule 1: what a listener hears, and where an error is reported, never depends on 
 cut into chunks. Rule 2: each byte is looked at a bounded number of times. The quick patterns of
 `lexis` are shortcuts of the slow steps here and must agree with them.
 
-A strict scanner is a validator that agrees with the json module except that NaN and Infinity are
-refused, invalid UTF-8 and unpaired surrogates pass, and below 1024 levels only brackets and strings
-are checked. A loose scanner checks the grammar only where its listener has entered.
+A strict scanner is a validator that agrees with the json module, NaN and Infinity included, except
+that invalid UTF-8 and unpaired surrogates pass, and below 1024 levels only brackets and strings are
+checked. A loose scanner checks the grammar only where its listener has entered.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ TOKEN_LIMIT = 8192
 
 _QUOTE, _COMMA, _COLON = b'",:'
 _OBJECT, _OBJECT_END, _ARRAY, _ARRAY_END = b"{}[]"
-_MINUS = 0x2D
+_MINUS, _N, _I = b"-NI"
 _SPACES = frozenset(b" \t\r\n")
-_LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
+_INFINITY = b"Infinity"
+_LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null", _N: b"NaN", _I: _INFINITY}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -62,7 +63,7 @@ _KINDS = {
     _ARRAY_END: _Kind.END,
     **dict.fromkeys(b"{[", _Kind.OPEN),
     **dict.fromkeys(b"-0123456789", _Kind.NUMBER),
-    **dict.fromkeys(b"tfn", _Kind.LITERAL),
+    **dict.fromkeys(b"tfnNI", _Kind.LITERAL),
     **dict.fromkeys(b" \t\r\n", _Kind.SPACE),
 }
 
@@ -361,6 +362,9 @@ class Scanner:
         return self._end_value(quote + 1)
 
     def _step_number(self, data: bytes, at: int) -> int:
+        if self._number is Number.SIGN and data[at] == _I:  # behind a minus: a digit starts without
+            self._state, self._literal, self._matched = _State.LITERAL, _INFINITY, 0
+            return at
         start, size = at, len(data)
         while at < size:
             state = next_state(self._number, data[at])

@@ -68,10 +68,15 @@ NAMED = Shape(b"", names_only=True)
 BATCH = Shape(b"", names_only=True, names_below=(b"requests", None, b"params", b"model"))
 
 #: Names that count once. Parsers disagree on which of two equal keys they take, so the first one is
-#: evidence and every later one is dropped from what leaves: in the body itself (in every API), and
-#: in an element of the conversation.
+#: evidence and every later one is dropped from what leaves: in the body itself (in every API), in
+#: an element of the conversation, and in a content part, one that lies in a tool's result too.
 ONCE = frozenset({b"messages", b"input", b"prompt", b"system", b"instructions"})
 ONCE_IN_TURN = frozenset({b"content", b"role", b"type", b"text"})
+ONCE_IN_PART = frozenset({b"content", b"type", b"text"})
+#: The member of a turn that holds its parts, and of a part that holds further ones; and how many
+#: such arrays lie inside each other: a message's parts, and those of a tool's result.
+PARTS = b"content"
+PARTS_DEPTH = 2
 
 #: Content parts, in all shapes: text, pictures, an assistant's call of a tool, a tool's answer.
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})

@@ -13,9 +13,35 @@ from srd.body.edits import LIMIT, Context, Edits, Splice
 from srd.body.listener import Want
 from srd.body.members import KEEP, Action, Members, member
 from srd.body.rewrite import SystemPrompt
-from srd.body.shapes import ONCE_IN_TURN, SYSTEM_ROLES
+from srd.body.shapes import ONCE_IN_PART, ONCE_IN_TURN, PARTS, PARTS_DEPTH, SYSTEM_ROLES
 
 _OBJECT, _ARRAY, _STRING = b'{["'
+
+
+class Parts(Action):
+    """An array of content parts. In each a repeated name is dropped, and in those that lie in a
+    part's own array, as long as `depth` says so."""
+
+    def __init__(self, depth: int = PARTS_DEPTH) -> None:
+        self._depth = depth
+
+    def begin(self, edits: Edits, kind: int, offset: int) -> Want:
+        return edits.enter(_Parts(self._depth)) if kind == _ARRAY else Want.SKIP
+
+
+class _Parts(Context):
+    def __init__(self, depth: int = PARTS_DEPTH) -> None:
+        self._inside = depth - 1
+
+    def shortcut(self, data: bytes, at: int) -> int:
+        return loose.plain_objects(data, at, ONCE_IN_PART, self._inside)
+
+    def begin(self, edits: Edits, kind: int, offset: int) -> Want:
+        if kind != _OBJECT:
+            return Want.SKIP
+        part = Members({PARTS: Parts(self._inside)} if self._inside else {}, once=ONCE_IN_PART)
+        part.open(edits, offset + 1)
+        return edits.enter(part)
 
 
 class System(Action):
@@ -51,7 +77,7 @@ class _Turns(Context):
         self._prompt = prompt  # until the first element has begun
 
     def shortcut(self, data: bytes, at: int) -> int:
-        return 0 if self._prompt else loose.plain_objects(data, at, ONCE_IN_TURN)
+        return 0 if self._prompt else loose.plain_objects(data, at, ONCE_IN_TURN, PARTS_DEPTH)
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         prompt, self._prompt = self._prompt, None
@@ -71,7 +97,7 @@ class _Turns(Context):
 
 
 def _turn() -> Members:
-    return Members({}, once=ONCE_IN_TURN)
+    return Members({PARTS: Parts()}, once=ONCE_IN_TURN)
 
 
 class _Role(enum.Enum):
@@ -85,7 +111,8 @@ class _Role(enum.Enum):
 
 class _FirstMessage(Members):
     """messages[0]: its role tells whether it is edited or gets a message before it. Edits of a
-    content that came before the role are kept as candidates.
+    content that came before the role are kept as candidates; parts of one that the prompt may still
+    replace are not looked into.
 
     A role that is more than LIMIT behind is not waited for: the message before it is right for
     every role but a system text's that should have been replaced; the prompt then counts as missed.
@@ -111,6 +138,8 @@ class _FirstMessage(Members):
             self._content = True
             if self._role is not _Role.SETTLED:
                 return self._begin_content(edits, kind, offset)
+            if kind == _ARRAY:
+                return edits.enter(_Parts())
         return Want.SKIP
 
     def _begin_role(self, edits: Edits, kind: int, offset: int) -> Want:
@@ -194,20 +223,24 @@ class _FirstMessage(Members):
         edits.missed_system_prompt = False
 
 
-class _FirstPart(Context):
+class _FirstPart(_Parts):
     """A content array that gets one more text part, as its first. Upstream joins the texts of all
     parts to one string; that would cost the parts their other members, such as cache_control."""
 
     def __init__(self, prompt: SystemPrompt, sink: list[Splice] | None) -> None:
+        super().__init__()
         self._text = prompt.text
         self._sink = sink
         self._empty = True
+
+    def shortcut(self, data: bytes, at: int) -> int:
+        return 0 if self._empty else super().shortcut(data, at)
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if self._empty:
             self._put(edits, offset, _text_part(self._text + "\n\n") + b",")
             self._empty = False
-        return Want.SKIP
+        return super().begin(edits, kind, offset)
 
     def close(self, edits: Edits, offset: int) -> None:
         if self._empty:

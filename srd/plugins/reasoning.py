@@ -175,7 +175,8 @@ def _budget(told: Thinking, situation: Situation, *, harmless: bool) -> tuple[in
     known = situation.params.get("max_tokens")
     most = LEAST_BUDGET + 1 if limit is None else limit
     if isinstance(known, int | float) and not isinstance(known, bool):
-        most = int(min(known, max(BUDGETS.values()) * 2))  # an infinite number has no integer
+        # No number at all, and an infinite one of either sign, have no integer.
+        most = int(max(0, min(known, max(BUDGETS.values()) * 2)))
         most = most if limit is None else min(most, limit)
     elif not harmless:
         return 0, "max_tokens was not read before the decision"

@@ -82,6 +82,19 @@ SCALARS = b'{"a":1,"a":2,"n":-1.5e3,"t":true,"f":false,"z":null}'
         (b'{"a":tru}', b""),
         (b'{"a":01}', b""),
         (b'{"a":1]', b""),
+        (b'{"content":[{"text":"a","text":"b"}]}', b""),
+        (b'{"content":[{"te\\u0078t":"a"}]}', b""),
+        (b'{"content":[{"content":[{"type":"a","type":"b"}]}]}', b""),
+        (b'{"content":[{"text":"a"},]}', b""),
+        (b'{"content":[{"text":"a"} "b"]}', b""),
+        (b'{"content":[,{"text":"a"}]}', b""),
+        (b'{"content":[{"text":"a"},', b""),
+        (b'{"content":[ ] }x', b'{"content":[ ] }'),
+        (b'{"content":["a", 1, {"text":"b"} , [2]],"a":1}x',
+         b'{"content":["a", 1, {"text":"b"} , [2]],"a":1}'),
+        (b'{"a":[{"text":"a","text":"b"}]}x', b'{"a":[{"text":"a","text":"b"}]}'),
+        (b'{"content":[{"content":[{"content":[{"text":1,"text":2}]}]}]}x',
+         b'{"content":[{"content":[{"content":[{"text":1,"text":2}]}]}]}'),
         (b'{"role":"user","content":"a"', b""),
         (b'{"role":"user","content":"a', b""),
         (b'{"role":"user","content":', b""),
@@ -90,4 +103,4 @@ SCALARS = b'{"a":1,"a":2,"n":-1.5e3,"t":true,"f":false,"z":null}'
     ],
 )  # fmt: skip
 def test_whole_objects_that_repeat_nothing_are_passed_over(data, taken):
-    assert data[: plain_objects(data, 0, ONCE)] == taken
+    assert data[: plain_objects(data, 0, ONCE, 2)] == taken

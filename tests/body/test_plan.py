@@ -26,7 +26,9 @@ class Number:
 
 def parse(data):
     text = data.decode("utf-8-sig", "surrogateescape")
-    return json.loads(text, object_pairs_hook=Members, parse_float=Number, parse_int=Number)
+    return json.loads(
+        text, object_pairs_hook=Members, parse_float=Number, parse_int=Number, parse_constant=Number
+    )
 
 
 def with_text(content, prompt):
@@ -69,6 +71,7 @@ def capped(value, most):
 
 ONCE = ("messages", "input", "prompt", "system", "instructions")
 ONCE_IN_TURN = ("role", "content", "type", "text")
+ONCE_IN_PART = ("content", "type", "text")
 
 
 def without_repeats(members, once):
@@ -86,7 +89,21 @@ def clean_turns(value):
     """A conversation whose elements repeat nothing."""
     if not isinstance(value, list) or isinstance(value, Members):
         return value
-    return [without_repeats(v, ONCE_IN_TURN) if isinstance(v, Members) else v for v in value]
+    return [clean_parts(v, ONCE_IN_TURN, 2) if isinstance(v, Members) else v for v in value]
+
+
+def clean_parts(members, once, depth):
+    """A turn or a part, and those in its `content`, which repeat nothing."""
+    kept = without_repeats(members, once)
+    for index, (name, value) in enumerate(kept):
+        inside = isinstance(value, list) and not isinstance(value, Members)
+        if name == "content" and inside and depth:
+            parts = [
+                clean_parts(v, ONCE_IN_PART, depth - 1) if isinstance(v, Members) else v
+                for v in value
+            ]
+            kept[index] = (name, parts)
+    return kept
 
 
 def oracle(data, rewrite, shape):
@@ -96,6 +113,8 @@ def oracle(data, rewrite, shape):
     for name, value in without_repeats(parse(data), ONCE):
         if name == shape.turns.decode():
             value = clean_turns(value)
+        if name == system and isinstance(value, list) and not isinstance(value, Members):
+            value = clean_parts(Members([("content", value)]), ONCE_IN_TURN, 2)[0][1]
         if name == "model" and rewrite.model is not None:
             value = rewrite.model
         elif rewrite.system_prompt and name == system:

@@ -346,6 +346,28 @@ def test_what_is_kept_of_repeated_members_is_bounded():
 # -- hostile bodies
 
 
+@pytest.mark.parametrize(
+    ("part", "text", "duplicates"),
+    [
+        (b'{"type":"text","text":"a","text":"b"}', "a", ("b",)),
+        (b'{"text":"a","text":"b","type":"text"}', "a", ("b",)),
+        (b'{"type":"text","te\\u0078t":"a","\\u0074ext":"b"}', "a", ("b",)),
+        (b'{"type":"text","text":"a","text":{"text":"b"},"text":["c"]}', "a", ("b", "c")),
+        (b'{"type":"text","text":"a","type":"image_url"}', "a", ()),
+        (b'{"type":"image_url","text":"a","type":"text"}', "", ()),
+        (b'{"type":"tool_result","content":"x","content":[{"text":"b"}]}', "", ("b",)),
+        (b'{"type":"tool_result","content":[{"text":"a","text":"b"}]}', "", ("b",)),
+    ],
+)
+def test_of_what_a_part_repeats_the_first_counts_and_later_texts_are_kept_apart(
+    part, text, duplicates
+):
+    body = read(b'{"messages":[{"role":"user","content":[' + part + b"]}]}")
+    assert body.prompt.last_user == text
+    assert body.prompt.duplicates == duplicates
+    assert body.notes.duplicates
+
+
 def test_a_picture_of_any_size_is_not_held():
     reader = PromptReader(SHAPES[Api.CHAT], 1000)
     scanner = Scanner(reader, strict=True)

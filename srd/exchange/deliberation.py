@@ -32,7 +32,7 @@ from srd.body.prompt import ModelSeen
 from srd.body.shapes import Api
 from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
 from srd.decide.decision import Basis, Decision
-from srd.decide.engine import Final, Pending
+from srd.decide.engine import Final, Pending, Unanswered
 from srd.exchange import refusals
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
@@ -426,6 +426,8 @@ class Deliberation:
         )
         readings = self._policy.signals.read(evidence)
         verdict = self._policy.router.engine.judge(readings, forced=forced)
+        if isinstance(verdict, Unanswered):
+            verdict = verdict.otherwise
         return _Sight(evidence, readings, verdict)
 
     def _wants_scores(self, sight: _Sight, text: str, window: int, *, apart: bool = False) -> bool:

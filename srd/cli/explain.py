@@ -16,9 +16,12 @@ from srd.classify.api import Ask, Scores
 from srd.cli.common import open_policy
 from srd.cli.diff import changes
 from srd.config import Document
-from srd.config.rules import Branch, RuleNode
+from srd.config.decisions import DecisionRule, Kind, kind_of
+from srd.config.rules import Leaf, RuleNode, leaf_key
+from srd.config.scope import is_dead
+from srd.config.trees import KLEENE, fold, lines
 from srd.decide.decision import Basis, Decision
-from srd.decide.rules import LeafTable, Tree, leaf_key
+from srd.decide.rules import truth_of
 from srd.exchange.offline import Outcome, run_body
 from srd.signals.base import UNKNOWN, Reading, Truth
 
@@ -137,42 +140,51 @@ def _verdict(decision: Decision) -> Iterator[str]:
 
 def _tree(document: Document, decision: Decision) -> Iterator[str]:
     readings = {
-        f"{fact.type}:{fact.name}": Reading(
+        (f"{fact.type}:{fact.name}", fact.blocking): Reading(
             Truth(fact.value), fact.confidence, fact.score, fact.detail
         )
         for fact in decision.signals
     }
     rules = document.routing.decisions
     for rule in sorted(rules, key=lambda rule: (rule.tier, -rule.priority, rule.name)):
-        rank = f"priority {rule.priority}" + (f", tier {rule.tier}" if rule.tier else "")
-        chosen = rule.name == decision.name
-        line = f"{rule.name} ({rank})" + ("  <- chosen" if chosen else "")
-        yield f"{_mark(rule.rules, readings)} {click.style(line, bold=chosen)}"
-        yield from _node(rule.rules, readings, "    ")
+        yield from _rule(document, rule, readings, chosen=rule.name == decision.name)
 
 
-def _node(node: RuleNode, readings: Mapping[str, Reading], indent: str) -> Iterator[str]:
-    """A rule tree, a line per leaf; a branch around a single condition adds nothing but NOT."""
-    if isinstance(node, Branch) and len(node.conditions) == 1 and node.operator != "NOT":
-        yield from _node(node.conditions[0], readings, indent)
-        return
-    mark = _mark(node, readings)
-    if isinstance(node, Branch):
-        empty = "always" if node.operator == "AND" else "never"
-        yield f"{indent}{mark} {node.operator if node.conditions else empty}"
-        for child in node.conditions:
-            yield from _node(child, readings, indent + "  ")
-        return
-    reading = readings.get(leaf_key(node), UNKNOWN)
-    score = "" if reading.score is None else f"  score {reading.score:.4f}"
-    yield f"{indent}{mark} {leaf_key(node)}{score}  {reading.detail}".rstrip()
+#: What a leaf that srd cannot evaluate is from the start, by its `on_unknown`.
+_NEVER_READ = {"match": Truth.TRUE, "fail_request": Truth.UNKNOWN}
 
 
-def _mark(node: RuleNode, readings: Mapping[str, Reading]) -> str:
-    table = LeafTable()
-    tree = Tree(node, table)
-    mark = _MARK[tree.evaluate(table.outcomes(readings, forced=False)).truth.value]
-    return click.style(mark, fg=_COLOUR.get(mark))
+def _rule(
+    document: Document,
+    rule: DecisionRule,
+    readings: Mapping[tuple[str, bool], Reading],
+    *,
+    chosen: bool,
+) -> Iterator[str]:
+    """A decision and its rule tree, a line for each node."""
+    kind = kind_of(rule)
+
+    def reading(leaf: Leaf) -> Reading:
+        if is_dead(document, leaf.type, leaf.name):
+            return Reading(_NEVER_READ.get(leaf.on_unknown, Truth.FALSE))
+        return readings.get((leaf_key(leaf), kind is Kind.BLOCK), UNKNOWN)
+
+    def mark(node: RuleNode) -> str:
+        truth = fold(node, lambda leaf: truth_of(leaf, reading(leaf)), KLEENE)
+        sign = _MARK[truth.value]
+        return click.style(sign, fg=_COLOUR.get(sign))
+
+    rank = f"priority {rule.priority}" + (f", tier {rule.tier}" if rule.tier else "")
+    does = "" if kind is Kind.ROUTE else f", {kind.value}"
+    line = f"{rule.name} ({rank}{does})" + ("  <- chosen" if chosen else "")
+    yield f"{mark(rule.rules)} {click.style(line, bold=chosen)}"
+    for drawn in lines(rule.rules):
+        text = f"    {'  ' * drawn.indent}{mark(drawn.node)} {drawn.label}"
+        if isinstance(drawn.node, Leaf):
+            found = reading(drawn.node)
+            score = "" if found.score is None else f"  score {found.score:.4f}"
+            text = f"{text}{score}  {found.detail}".rstrip()
+        yield text
 
 
 def _change(offset: int, old: bytes, new: bytes) -> str:

@@ -65,7 +65,11 @@ class Classifier(Part, frozen=True, kw_only=True):
 
 
 class PromptGuard(OpenPart, frozen=True, kw_only=True):
-    """The jailbreak classifier."""
+    """The jailbreak classifier.
+
+    `on_error` says what becomes of a request where it did not answer: allow counts as no match,
+    block refuses it; unwritten, blocking decisions refuse and others do not match.
+    """
 
     enabled: bool = True
     model_id: str = ""
@@ -76,7 +80,7 @@ class PromptGuard(OpenPart, frozen=True, kw_only=True):
     positive_labels: tuple[str, ...] = ("jailbreak",)
     variant: str = ""
     protocol: str = ""
-    on_error: Literal["allow", "block"] = "allow"
+    on_error: Literal["", "allow", "block"] = ""
 
 
 class Modules(Part, frozen=True, kw_only=True):

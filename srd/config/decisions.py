@@ -1,16 +1,18 @@
 """`routing.decisions`: a rule tree, the models it leads to, and the plugins it switches on.
 
-Why this file exists: one module per part of upstream's v0.3 document. It
-must not know how trees are evaluated nor what plugins do.
+Why this file exists: one module per part of upstream's v0.3 document, and what a decision does to a
+request that it matches (`kind_of`), on which all else about blocking rests. It must not know how
+trees are evaluated nor how plugins do what they do.
 """
 
+import enum
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 import msgspec
 
 from srd.config.base import Name, NotNegative, Opaque, Part, Word
-from srd.config.plugins import Plugin
+from srd.config.plugins import FastResponseConfig, Plugin
 from srd.config.rules import ALWAYS, Branch, Leaf, RuleNode, leaves
 
 __all__ = [
@@ -18,9 +20,11 @@ __all__ = [
     "Algorithm",
     "Branch",
     "DecisionRule",
+    "Kind",
     "Leaf",
     "ModelRef",
     "RuleNode",
+    "kind_of",
     "leaves",
 ]
 
@@ -120,3 +124,26 @@ class DecisionRule(Part, frozen=True, kw_only=True):
             if isinstance(plugin.configuration, kind):
                 return plugin.configuration
         return None
+
+
+class Kind(enum.Enum):
+    """What a decision does to a request that it matches; the value is the word for people."""
+
+    ROUTE = "routes"
+    CANNED = "answers"
+    BLOCK = "blocks"
+
+
+#: Leaf types that are there to refuse: a fixed answer over one of them blocks.
+_GUARDS = frozenset(("jailbreak", "pii", "safety", "classifier", "keyword"))
+
+
+def kind_of(decision: DecisionRule) -> Kind:
+    """BLOCK where `blocking: true` says so, or where nothing is said and a `fast_response` answers
+    over a leaf that is there to refuse. Any other `fast_response` is CANNED."""
+    answers = decision.plugin(FastResponseConfig) is not None
+    guards = any(leaf.type in _GUARDS for leaf in leaves(decision.rules))
+    blocks = answers and guards if decision.blocking is None else decision.blocking
+    if blocks:
+        return Kind.BLOCK
+    return Kind.CANNED if answers else Kind.ROUTE

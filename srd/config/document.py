@@ -10,6 +10,7 @@ from functools import cached_property
 import msgspec
 
 from srd.config.base import Part, Word
+from srd.config.decisions import Kind, kind_of
 from srd.config.globals import Global
 from srd.config.providers import ProviderModel, Providers, ReasoningFamily
 from srd.config.routing import Entrypoint, ModelCard, Recipe, Routing
@@ -50,6 +51,19 @@ class Document(Part, frozen=True, kw_only=True, dict=True):
     def default_model(self) -> str:
         """What serves a request that no decision matches; "" when the document names none."""
         return self.providers.defaults.default_model
+
+    @cached_property
+    def blocking(self) -> frozenset[str]:
+        """The names of the decisions that block."""
+        return self._of_kind(Kind.BLOCK)
+
+    @cached_property
+    def canned(self) -> frozenset[str]:
+        """The names of the decisions that answer a client themselves and do not block."""
+        return self._of_kind(Kind.CANNED)
+
+    def _of_kind(self, kind: Kind) -> frozenset[str]:
+        return frozenset(rule.name for rule in self.routing.decisions if kind_of(rule) is kind)
 
     def auto_names(self) -> frozenset[str]:
         """The model names that are routed.

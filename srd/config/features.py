@@ -207,8 +207,6 @@ def _stores(document: Document, problems: Problems) -> Asked:
 def _catalog(document: Document, problems: Problems) -> Asked:
     catalog, path = document.global_.model_catalog, "global.model_catalog"
     modules = catalog.modules
-    if modules.prompt_guard.on_error == "block":
-        yield "blocking where a classifier fails", f"{path}.modules.prompt_guard.on_error"
     if catalog.external:
         yield "external models", f"{path}.external"
     if catalog.kbs:
@@ -263,6 +261,5 @@ _HINTS: dict[str, str] = {
         "the choice is by weight, else the first; write `algorithm: {type: static}`"
     ),
     "models of that kind": "nothing would ask it",
-    "blocking where a classifier fails": "the request goes to the default model, and is counted",
 }
 _HINTS.update((f"the signal {kind}", "its leaves never match") for kind in SIGNAL_KEYS)

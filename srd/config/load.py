@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
+from srd.config.blockchecks import warn_of_blocking
 from srd.config.checks import check
 from srd.config.decode import MAX_TEXT, Decoder
 from srd.config.document import Document
@@ -77,6 +78,7 @@ def loads(
     warn_of_missing(document, problems)
     if problems.errors:
         raise ConfigErrors(source, problems.errors, problems.warnings)
+    warn_of_blocking(document, problems)
     digest = hashlib.sha256(data).hexdigest()
     return Loaded(document, problems.warnings, digest, kind, source)
 

@@ -8,13 +8,28 @@ from collections.abc import Iterator
 
 from srd.config.document import Document
 from srd.config.problems import Problems, closest, join, quote
-from srd.config.rules import Leaf, RuleNode
+from srd.config.rules import BLOCK_MARK, Leaf, RuleNode, leaves, walk
 from srd.config.signals import DOMAIN_LABELS, SIGNAL_KEYS
 
 __all__ = ["LEVELS", "check_rule_tree", "check_signals", "declared"]
 
 #: What a complexity rule says; a leaf names `rule:level`.
 LEVELS = ("hard", "medium", "easy")
+
+#: Leaf types whose answer no classifier takes part in, so none can fail.
+_UNCLASSIFIED = frozenset(
+    (
+        "keyword",
+        "language",
+        "context",
+        "structure",
+        "conversation",
+        "event",
+        "metadata",
+        "authz",
+        "projection",
+    )
+)
 
 
 def check_signals(document: Document, problems: Problems) -> None:
@@ -31,10 +46,12 @@ def check_signals(document: Document, problems: Problems) -> None:
                     f"the first is {join(path, first[rule.name])}",
                 )
             first.setdefault(rule.name, index)
+            _marked(problems, join(join(path, index), "name"), rule.name)
     for index, complexity in enumerate(signals.complexity):
         if complexity.composer is not None:
             where = f"routing.signals.complexity[{index}].composer"
             check_rule_tree(document, problems, complexity.composer, where)
+            _composed(problems, complexity.composer, where)
     _domains(document, problems)
 
 
@@ -42,7 +59,7 @@ def _domains(document: Document, problems: Problems) -> None:
     used = {
         leaf.name
         for decision in document.routing.decisions
-        for leaf, _ in walk(decision.rules, "")
+        for leaf in leaves(decision.rules)
         if leaf.type == "domain"
     }
     for index, rule in enumerate(document.routing.signals.domains):
@@ -67,9 +84,11 @@ def _domains(document: Document, problems: Problems) -> None:
 
 def check_rule_tree(document: Document, problems: Problems, tree: RuleNode, path: str) -> None:
     """Every leaf refers to something that is declared, in the way its type demands."""
-    for leaf, where in walk(tree, path):
-        if not leaf.type or not leaf.name:
+    for place in walk(tree):
+        leaf = place.node
+        if not isinstance(leaf, Leaf) or not leaf.type or not leaf.name:
             continue
+        where = place.path(path)
         if leaf.type == "projection":
             key = "routing.projections"
         else:
@@ -77,7 +96,24 @@ def check_rule_tree(document: Document, problems: Problems, tree: RuleNode, path
         names = declared(document, leaf.type)
         if not problems.broken(key) and "" not in names:
             _leaf(problems, leaf, where, names, key)
+        _marked(problems, join(where, "label"), leaf.label)
         _classifier_keys(document, problems, leaf, where)
+
+
+def _composed(problems: Problems, tree: RuleNode, path: str) -> None:
+    """What an unknown leaf counts as is asked of decisions; inside a composer nobody asks."""
+    for place in walk(tree):
+        leaf = place.node
+        for key in ("on_error", "on_unknown"):
+            if isinstance(leaf, Leaf) and getattr(leaf, key):
+                where = join(place.path(path), key)
+                hint = "write it on the complexity leaf of the decision"
+                problems.warn(where, f"{key} does nothing in a composer", hint)
+
+
+def _marked(problems: Problems, path: str, name: str) -> None:
+    if name.endswith(BLOCK_MARK):
+        problems.error(path, f"{quote(name)} ends in {BLOCK_MARK}, which srd writes itself")
 
 
 def _leaf(problems: Problems, leaf: Leaf, path: str, names: tuple[str, ...], key: str) -> None:
@@ -101,8 +137,12 @@ def _classifier_keys(document: Document, problems: Problems, leaf: Leaf, path: s
         for key, value in (("label", leaf.label), ("predicate", leaf.predicate)):
             if value:
                 problems.error(join(path, key), f"{key} belongs to classifier leaves only")
-        if leaf.on_error:
-            problems.error(join(path, "on_error"), "on_error belongs to classifier leaves only")
+        if leaf.on_error and leaf.type in _UNCLASSIFIED:
+            problems.error(
+                join(path, "on_error"),
+                f"on_error is for leaves that need a classifier, and {leaf.type} needs none",
+                "on_unknown says what counts where it was not evaluated",
+            )
         return
     for rule in document.routing.signals.classifiers:
         known = leaf.label in ("", *rule.labels) or not rule.labels
@@ -129,16 +169,3 @@ def _projection_outputs(document: Document) -> Iterator[str]:
         for output in outputs if isinstance(outputs, tuple) else ():
             if isinstance(output, dict):
                 yield str(output.get("name", ""))
-
-
-def walk(tree: RuleNode, path: str) -> Iterator[tuple[Leaf, str]]:
-    """Every leaf with its path, in document order."""
-    stack: list[tuple[RuleNode, str]] = [(tree, path)]
-    while stack:
-        node, where = stack.pop()
-        if isinstance(node, Leaf):
-            yield node, where
-        else:
-            inner = join(where, "conditions")
-            children = enumerate(node.conditions)
-            stack.extend(reversed([(child, join(inner, i)) for i, child in children]))

@@ -1,27 +1,40 @@
 """The rule tree: leaves that name signals, branches that combine them.
 
 Why this file exists: decisions and complexity composers share the same trees (as upstream).
-It must not know what a signal answers; three-valued evaluation lives in `srd.decide`.
+It must not know what a signal answers, nor how a tree is evaluated or written down
+(`srd.config.trees`). The one walk over a tree is here; it has a stack of its own, so that the depth
+of a document costs no recursion.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from srd.config.base import Name, Part, Word
+from srd.config.problems import join
 
 __all__ = [
     "ALWAYS",
+    "BLOCK_MARK",
     "LEAF_TYPES",
     "Branch",
     "Leaf",
     "LeafType",
     "Operator",
+    "Place",
     "Predicate",
     "RuleNode",
+    "Unknown",
+    "leaf_key",
     "leaves",
+    "shown_key",
+    "walk",
 ]
 
 Operator = Literal["AND", "OR", "NOT"]
+
+#: What counts where a leaf was not evaluated: false, true, or nothing without it.
+Unknown = Literal["no_match", "match", "fail_request"]
 
 LeafType = Literal[
     "keyword",
@@ -71,7 +84,7 @@ class Leaf(Part, frozen=True, kw_only=True):
     label: Word = ""
     predicate: Predicate | None = None
     on_error: Literal["", "no_match", "match"] = ""
-    on_unknown: Literal["", "no_match", "match", "fail_request"] = ""
+    on_unknown: Literal["", Unknown] = ""
 
 
 class Branch(Part, frozen=True, kw_only=True):
@@ -87,12 +100,63 @@ RuleNode: TypeAlias = Leaf | Branch
 ALWAYS: RuleNode = Branch(operator="AND", conditions=())
 
 
-def leaves(node: RuleNode) -> Iterator[Leaf]:
-    """Every leaf of the tree, in document order, without recursion."""
-    stack: list[RuleNode] = [node]
+#: Ends the key of a leaf in its blocking use. No rule's name and no label may end so.
+BLOCK_MARK = "@block"
+
+
+def leaf_key(leaf: Leaf, blocking: bool = False) -> str:
+    """The name of a leaf's reading: `type:name`, with `:label` for a classifier's leaf.
+
+    Under a blocking decision a leaf looks at another text than the same leaf elsewhere, so there
+    (`blocking`) its key is another one.
+    """
+    key = f"{leaf.type}:{leaf.name}:{leaf.label}" if leaf.label else f"{leaf.type}:{leaf.name}"
+    return key + BLOCK_MARK if blocking else key
+
+
+def shown_key(key: str) -> str:
+    """The key without the mark of the blocking use: what people get to see."""
+    return key.removesuffix(BLOCK_MARK)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A node where it stands: `depth` 0 is the root, else it is condition `index` of `above`."""
+
+    node: RuleNode
+    depth: int = 0
+    above: "Place | None" = None
+    index: int = 0
+
+    def path(self, root: str) -> str:
+        """The node's path in the document, where the tree stands at `root`. O(depth)."""
+        indexes: list[int] = []
+        place = self
+        while place.above is not None:
+            indexes.append(place.index)
+            place = place.above
+        for index in reversed(indexes):
+            root = join(join(root, "conditions"), index)
+        return root
+
+    def __repr__(self) -> str:
+        return f"<Place {self.path('')} {self.node!r}>"
+
+
+def walk(tree: RuleNode) -> Iterator[Place]:
+    """Every node in document order, a branch before its conditions. O(nodes)."""
+    stack = [Place(tree)]
     while stack:
-        current = stack.pop()
-        if isinstance(current, Leaf):
-            yield current
-        else:
-            stack.extend(reversed(current.conditions))
+        place = stack.pop()
+        yield place
+        if isinstance(place.node, Branch):
+            below = [
+                Place(child, place.depth + 1, place, index)
+                for index, child in enumerate(place.node.conditions)
+            ]
+            stack.extend(reversed(below))
+
+
+def leaves(tree: RuleNode) -> Iterator[Leaf]:
+    """Every leaf of the tree, in document order."""
+    return (place.node for place in walk(tree) if isinstance(place.node, Leaf))

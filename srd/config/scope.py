@@ -1,17 +1,31 @@
-"""How much of a body each signal needs, and what that does to deciding early.
+"""How much of a body each signal needs, what counts where it was not evaluated, and what both do to
+deciding early.
 
-Why this file exists: signals, `srd check` and the documentation must agree on the scopes. It must
-not know how a signal answers, only whether it may answer before the body has ended.
+Why this file exists: signals, the engine, `srd check` and the documentation must agree on them. It
+must not know how a signal answers, only whether it may answer before the body has ended.
 """
 
 import enum
+from collections.abc import Sequence
 
 from srd.config.base import Scope
+from srd.config.decisions import DecisionRule, Kind, kind_of
 from srd.config.document import Document
 from srd.config.features import EVALUATED_SIGNALS
-from srd.config.rules import Leaf, RuleNode, leaves
+from srd.config.rules import Leaf, RuleNode, Unknown, leaf_key, leaves
+from srd.config.trees import Algebra, fold
 
-__all__ = ["Early", "can_be_early", "default_scope", "full_leaves", "is_dead", "scope_of"]
+__all__ = [
+    "Early",
+    "can_be_early",
+    "default_scope",
+    "full_leaves",
+    "is_dead",
+    "may_match",
+    "may_outrank",
+    "scope_of",
+    "unknown_of",
+]
 
 #: Exact counts, security, and what compares turns or may stand anywhere in the body.
 _FULL = frozenset(
@@ -36,8 +50,11 @@ def default_scope(signal_type: str) -> Scope:
     return "full" if signal_type in _FULL else "window"
 
 
-def scope_of(document: Document, leaf: Leaf) -> Scope:
-    """The scope of the rule that a leaf refers to: its own, else its type's."""
+def scope_of(document: Document, leaf: Leaf, blocking: bool = False) -> Scope:
+    """The scope of the rule that a leaf refers to: full under a blocking decision, whatever the
+    rule says; else its own, else its type's."""
+    if blocking:
+        return "full"
     name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
     for rule in document.routing.signals.of(leaf.type):
         named = getattr(rule, "role", rule.name) if leaf.type == "authz" else rule.name
@@ -46,14 +63,35 @@ def scope_of(document: Document, leaf: Leaf) -> Scope:
     return default_scope(leaf.type)
 
 
+def unknown_of(document: Document, leaf: Leaf, blocking: bool = False) -> Unknown:
+    """What counts where this leaf was not evaluated, with or without a classifier's failure.
+
+    The leaf's own `on_unknown`, else its `on_error`; else for a jailbreak leaf what `prompt_guard`
+    says; else, under a blocking decision, a refusal unless `blocking.on_error` allows.
+    """
+    if leaf.on_unknown:
+        return leaf.on_unknown
+    if leaf.on_error:
+        return leaf.on_error
+    guard = document.global_.model_catalog.modules.prompt_guard.on_error
+    if leaf.type == "jailbreak" and guard:
+        return "fail_request" if guard == "block" else "no_match"
+    refuses = blocking and document.global_.router.blocking.on_error == "refuse"
+    return "fail_request" if refuses else "no_match"
+
+
 def is_dead(document: Document, leaf_type: str, name: str) -> bool:
-    """True when such a leaf is false for every request, known from the start: srd does not have its
-    signal, or its classifier is switched off."""
+    """True when srd cannot evaluate such a leaf for any request, known from the start: it does not
+    have its signal, or the classifier is switched off. Unless the leaf says `on_unknown`, it is
+    false."""
     if leaf_type not in EVALUATED_SIGNALS:
         return True
+    signals = document.routing.signals
+    if leaf_type == "embedding":
+        own = (rule for rule in signals.embeddings if rule.name == name)
+        return any(rule.query_modality not in ("", "text") for rule in own)
     if leaf_type not in document.global_.model_catalog.modules.switched_off:
         return False
-    signals = document.routing.signals
     contrastive = (rule.name for rule in signals.jailbreak if rule.method == "contrastive")
     by_examples = (rule.name for rule in signals.domains if rule.examples)
     alive = {"jailbreak": contrastive, "domain": by_examples}
@@ -68,7 +106,7 @@ class Early(enum.StrEnum):
     NO = "no"
 
 
-def full_leaves(document: Document, tree: RuleNode) -> tuple[str, ...]:
+def full_leaves(document: Document, tree: RuleNode, blocking: bool = False) -> tuple[str, ...]:
     """The leaves of a tree that need the whole body, as `type:name`, each once.
 
     Leaves of a complexity rule's composer count as leaves of the tree.
@@ -78,8 +116,8 @@ def full_leaves(document: Document, tree: RuleNode) -> tuple[str, ...]:
     stack = list(leaves(tree))[::-1]
     while stack:
         leaf = stack.pop()
-        key = f"{leaf.type}:{leaf.name}"
-        if scope_of(document, leaf) == "full" and not is_dead(document, leaf.type, leaf.name):
+        key = leaf_key(leaf)
+        if "U" in _own_reach(document, leaf, blocking):
             found[key] = None
         composer = _composer(document, leaf)
         if composer is not None and key not in seen:
@@ -92,29 +130,29 @@ def can_be_early(document: Document, index: int) -> tuple[Early, tuple[str, ...]
     """Whether decision `index` can be final early, and the leaves that stand in its way.
 
     It can when its tree can be true, and every decision that could still outrank it can be false,
-    while all full-scope leaves are unknown (design: three-valued decisions). Leaves are taken as
-    independent of each other.
+    while all full-scope leaves are unknown (design: three-valued decisions); every leaf under a
+    blocking decision is one. Leaves are taken as independent of each other.
     """
     decisions = document.routing.decisions
-    own = _reach(document, decisions[index].rules)
+    own = _reach(document, decisions[index])
     in_the_way: list[str] = []
     never = "T" not in own
     unsure = "U" in own
     if never or unsure:
-        in_the_way += full_leaves(document, decisions[index].rules)
+        in_the_way += _full(document, decisions[index])
     for other in range(len(decisions)):
-        if other == index or not _may_outrank(document, other, index):
+        if other == index or not may_outrank(document, other, index):
             continue
-        reach = _reach(document, decisions[other].rules)
+        reach = _reach(document, decisions[other])
         if "U" in reach:
-            in_the_way += full_leaves(document, decisions[other].rules)
+            in_the_way += _full(document, decisions[other])
             never = never or "F" not in reach
             unsure = True
     early = Early.NO if never else Early.SOMETIMES if unsure else Early.YES
     return early, tuple(dict.fromkeys(in_the_way))
 
 
-def _may_outrank(document: Document, other: int, index: int) -> bool:
+def may_outrank(document: Document, other: int, index: int) -> bool:
     """Whether a match of `other` could beat one of `index` (as upstream); ties count."""
     decisions = document.routing.decisions
     one, two = decisions[other], decisions[index]
@@ -123,6 +161,15 @@ def _may_outrank(document: Document, other: int, index: int) -> bool:
     if document.strategy == "confidence":
         return True
     return one.priority >= two.priority
+
+
+def may_match(document: Document, index: int) -> bool:
+    """Whether decision `index` can be true for any request; leaves are taken as independent."""
+    return not _reach(document, document.routing.decisions[index]).isdisjoint("TU")
+
+
+def _full(document: Document, rule: DecisionRule) -> tuple[str, ...]:
+    return full_leaves(document, rule.rules, kind_of(rule) is Kind.BLOCK)
 
 
 def _composer(document: Document, leaf: Leaf) -> RuleNode | None:
@@ -134,35 +181,71 @@ def _composer(document: Document, leaf: Leaf) -> RuleNode | None:
     return next((rule.composer for rule in rules if rule.name == name), None)
 
 
-def _reach(document: Document, node: RuleNode, depth: int = 0) -> frozenset[str]:
-    """The truth values (T, F, U) that a tree can have while full-scope leaves are unknown."""
-    if isinstance(node, Leaf):
-        if is_dead(document, node.type, node.name):
-            return frozenset("F")
-        own = frozenset("U" if scope_of(document, node) == "full" else "TF")
-        composer = _composer(document, node)
-        if composer is None or depth > _MAX_COMPOSERS:
-            return own
-        return _combined("AND", [own, _reach(document, composer, depth + 1)])
-    inner = [_reach(document, child, depth) for child in node.conditions]
-    if node.operator == "NOT":
-        return frozenset(value.translate(_NOT) for value in inner[0]) if inner else frozenset("T")
-    return _combined(node.operator, inner)
+#: Truth values (T, F, U) that a node can have.
+_Reach = frozenset[str]
 
+
+class _Reaches:
+    """AND, OR and NOT over the values that independent nodes can have."""
+
+    def all_of(self, children: Sequence[_Reach]) -> _Reach:
+        return self._combined("T", "F", children)
+
+    def any_of(self, children: Sequence[_Reach]) -> _Reach:
+        return self._combined("F", "T", children)
+
+    def negation(self, child: _Reach) -> _Reach:
+        return frozenset(value.translate(_NOT) for value in child)
+
+    @staticmethod
+    def _combined(neutral: str, absorbing: str, children: Sequence[_Reach]) -> _Reach:
+        values = set()
+        if all(neutral in child for child in children):
+            values.add(neutral)
+        if any(absorbing in child for child in children):
+            values.add(absorbing)
+        if any("U" in child for child in children) and all(
+            child & {neutral, "U"} for child in children
+        ):
+            values.add("U")
+        return frozenset(values)
+
+
+_NOT = str.maketrans("TF", "FT")
+_REACHES: Algebra[_Reach] = _Reaches()
 
 #: Composers may refer to complexity rules with composers; a circle must end somewhere.
 _MAX_COMPOSERS = 8
-_NOT = str.maketrans("TF", "FT")
 
 
-def _combined(operator: str, inner: list[frozenset[str]]) -> frozenset[str]:
-    """AND and OR: `absorbing` settles the branch alone, `neutral` needs every child."""
-    neutral, absorbing = ("T", "F") if operator == "AND" else ("F", "T")
-    values = set()
-    if all(neutral in child for child in inner):
-        values.add(neutral)
-    if any(absorbing in child for child in inner):
-        values.add(absorbing)
-    if any("U" in child for child in inner) and all(child & {neutral, "U"} for child in inner):
-        values.add("U")
-    return frozenset(values)
+def _reach(document: Document, rule: DecisionRule) -> _Reach:
+    """The truth values that a decision can have while full-scope leaves are unknown."""
+    return _tree_reach(document, rule.rules, kind_of(rule) is Kind.BLOCK, 0)
+
+
+def _tree_reach(document: Document, tree: RuleNode, blocking: bool, depth: int) -> _Reach:
+    def of(leaf: Leaf) -> _Reach:
+        own = _own_reach(document, leaf, blocking)
+        composer = _composer(document, leaf)
+        if composer is None or depth > _MAX_COMPOSERS:
+            return own
+        inner = _tree_reach(document, composer, blocking, depth + 1)
+        return _REACHES.all_of([own, inner])
+
+    return fold(tree, of, _REACHES)
+
+
+#: What a leaf that nobody evaluates is from the start.
+_DEAD: dict[str, _Reach] = {
+    "": frozenset("F"),
+    "no_match": frozenset("F"),
+    "match": frozenset("T"),
+    "fail_request": frozenset("U"),
+}
+
+
+def _own_reach(document: Document, leaf: Leaf, blocking: bool) -> _Reach:
+    """The values of one leaf, without its rule's composer."""
+    if is_dead(document, leaf.type, leaf.name):
+        return _DEAD[leaf.on_unknown]
+    return frozenset("U" if scope_of(document, leaf, blocking) == "full" else "TF")

@@ -7,10 +7,12 @@ can fall before a body has ended and which rule prevents it. A pure value; it mu
 from dataclasses import dataclass
 
 from srd.config.base import Scope
+from srd.config.decisions import Kind, kind_of
 from srd.config.document import Document
 from srd.config.plugins import SystemPromptConfig
-from srd.config.rules import Branch, Leaf, RuleNode, leaves
-from srd.config.scope import Early, can_be_early, default_scope, is_dead
+from srd.config.rules import leaves
+from srd.config.scope import Early, can_be_early, default_scope, is_dead, unknown_of
+from srd.config.trees import one_line
 
 __all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "default_scope", "summary"]
 
@@ -22,6 +24,7 @@ class DecisionLine:
     """One decision. `blockers` are the leaves (`type:name`) that need the whole body."""
 
     name: str
+    kind: Kind
     priority: int
     tier: int
     when: str
@@ -41,12 +44,16 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True)
 class SignalLine:
-    """A declared rule. `used` means that a decision refers to it; others are never asked."""
+    """A declared rule. `used` means that a decision refers to it; others are never asked.
+
+    `blocking`: a blocking decision does, and there its scope is full whatever it is elsewhere.
+    """
 
     type: str
     name: str
     scope: Scope
     used: bool
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,11 @@ class Summary:
     @property
     def whole_body(self) -> tuple[str, ...]:
         """The signals in use that need the whole body, as `type:name`."""
-        return tuple(f"{s.type}:{s.name}" for s in self.signals if s.used and s.scope == "full")
+        return tuple(
+            f"{s.type}:{s.name}"
+            for s in self.signals
+            if s.used and (s.scope == "full" or s.blocking)
+        )
 
     def text(self) -> str:
         """The summary for a terminal."""
@@ -88,18 +99,18 @@ class Summary:
     def _table(self) -> list[str]:
         if not self.decisions:
             return []
-        rows = [("PRIORITY", "DECISION", "WHEN", "MODEL", "PLUGINS", "EARLY")]
+        rows = [("PRIORITY", "DECISION", "DOES", "WHEN", "MODEL", "PLUGINS", "EARLY")]
         for line in self.decisions:
             rank = str(line.priority) + (f" tier {line.tier}" if line.tier else "")
             models, plugins = " | ".join(line.models) or "-", ", ".join(line.plugins) or "-"
             early = str(line.early) if self.early_enabled else "off"
             when, models, plugins = map(_shortened, (line.when, models, plugins))
-            rows.append((rank, line.name, when, models, plugins, early))
-        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+            rows.append((rank, line.name, line.kind.value, when, models, plugins, early))
+        widths = [max(len(row[column]) for row in rows) for column in range(6)]
         return [
             "",
             *(
-                "  " + "  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[5]))
+                "  " + "  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[6]))
                 for row in rows
             ),
         ]
@@ -125,7 +136,11 @@ def summary(document: Document) -> Summary:
         models=models,
         signals=_signals(document),
         early_enabled=early.enabled,
-        notes=(*_early_notes(document, decisions), *_tail_notes(document)),
+        notes=(
+            *_early_notes(document, decisions),
+            *_blocking_notes(document, decisions),
+            *_tail_notes(document),
+        ),
     )
 
 
@@ -140,9 +155,10 @@ def _decision(document: Document, index: int) -> DecisionLine:
     early, blockers = can_be_early(document, index)
     return DecisionLine(
         name=rule.name,
+        kind=kind_of(rule),
         priority=rule.priority,
         tier=rule.tier,
-        when=_shown(rule.rules),
+        when=one_line(rule.rules),
         models=tuple(ref.selected for ref in rule.model_refs),
         plugins=tuple(plugin.type for plugin in rule.plugins),
         early=early,
@@ -151,17 +167,20 @@ def _decision(document: Document, index: int) -> DecisionLine:
 
 
 def _signals(document: Document) -> tuple[SignalLine, ...]:
-    used = {
-        (leaf.type, leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name)
-        for decision in document.routing.decisions
-        for leaf in leaves(decision.rules)
-    }
+    used: dict[tuple[str, str], bool] = {}  # and whether a blocking decision refers to it
+    for decision in document.routing.decisions:
+        blocks = kind_of(decision) is Kind.BLOCK
+        for leaf in leaves(decision.rules):
+            name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
+            used[leaf.type, name] = used.get((leaf.type, name), False) or blocks
     lines = []
     for leaf_type, rule in document.routing.signals.rules():
         name = getattr(rule, "role", rule.name) if leaf_type == "authz" else rule.name
         dead = is_dead(document, leaf_type, name)
         scope = "window" if dead else rule.scope or default_scope(leaf_type)
-        lines.append(SignalLine(leaf_type, name, scope, (leaf_type, name) in used))
+        key = (leaf_type, name)
+        blocking = used.get(key, False) and not dead
+        lines.append(SignalLine(leaf_type, name, scope, key in used, blocking))
     return tuple(lines)
 
 
@@ -183,10 +202,63 @@ def _early_notes(document: Document, decisions: tuple[DecisionLine, ...]) -> lis
     can = "can fall early" if len(late) == len(decisions) else "decisions cannot fall early"
     return [
         f"{which} {can}: {blockers} must see the whole body.",
+        *_remedies(document),
+        *also,
+    ]
+
+
+def _remedies(document: Document) -> list[str]:
+    """What makes decisions early that are not."""
+    if document.blocking:
+        return [
+            "  To change that, set `blocking: false` on the decisions that block (they then only",
+            "  answer) and `scope: window` on their rules (these then judge the beginning only),",
+            "  or rank the others above them (where those match, nothing is blocked).",
+        ]
+    return [
         "  To change that, set `scope: window` on those rules (they then judge the beginning",
         "  only), rank them below the others, or, where the gateway's routing ignores headers,",
         "  set global.router.streamed_body.early_decision.tail_insertion: true.",
-        *also,
+    ]
+
+
+def _blocking_notes(document: Document, decisions: tuple[DecisionLine, ...]) -> list[str]:
+    """What blocking costs, and what holds where a blocking rule was not evaluated."""
+    router = document.global_.router
+    canned = ", ".join(line.name for line in decisions if line.kind is Kind.CANNED)
+    notes = [f"Answers without a model, and does not block: {canned}."] if canned else []
+    strict = [
+        rule.name
+        for rule in document.routing.decisions
+        if kind_of(rule) is not Kind.BLOCK
+        and any(unknown_of(document, leaf) == "fail_request" for leaf in leaves(rule.rules))
+    ]
+    if strict:
+        notes.append(
+            "Does not block, but refuses a request that was not evaluated (on_unknown, "
+            f"prompt_guard.on_error): {', '.join(strict)}."
+        )
+    blocks = ", ".join(line.name for line in decisions if line.kind is Kind.BLOCK)
+    if not blocks:
+        return notes
+    held = router.limits.max_request_bytes_held
+    if router.blocking.on_error == "allow":
+        missing = "passes as if they did not match"
+    elif router.blocking.mode == "observe":
+        missing = "is counted and logged, and passes"
+    else:
+        missing = "is refused"
+    named = "waits for them too" if router.blocking_applies_to == "all" else "is not inspected"
+    return [
+        *notes,
+        f"Blocks: {blocks}. While one of these can still win, a body is held whole, up to",
+        f"  {held} bytes (global.router.limits.max_request_bytes_held), instead of being decided",
+        "  early.",
+        f"  A request on which their rules were not evaluated {missing}",
+        f"  (global.router.blocking: on_error {router.blocking.on_error}, mode "
+        f"{router.blocking.mode}).",
+        f"  A request that names a model {named} (blocking_applies_to "
+        f"{router.blocking_applies_to}).",
     ]
 
 
@@ -213,25 +285,6 @@ def _tail_notes(document: Document) -> list[str]:
         "Tail insertion is on: the messages of a large body have gone when its decision falls, so "
         f"the system_prompt of these cannot be applied to it: {', '.join(names)}."
     ]
-
-
-def _shown(tree: RuleNode, outer: bool = True) -> str:
-    """A rule tree on one line."""
-    if isinstance(tree, Leaf):
-        return f"{tree.type}:{tree.name}"
-    return _branch(tree, outer)
-
-
-def _branch(tree: Branch, outer: bool) -> str:
-    parts = [_shown(child, False) for child in tree.conditions]
-    if not parts:
-        return "always" if tree.operator == "AND" else "never"
-    if tree.operator == "NOT":
-        return f"NOT {parts[0]}"
-    if len(parts) == 1:
-        return parts[0]
-    joined = f" {tree.operator} ".join(parts)
-    return joined if outer else f"({joined})"
 
 
 def _shortened(text: str) -> str:

@@ -244,7 +244,7 @@ def _text(asked: ClassifyInput) -> str:
 def _signals(outcome: Outcome) -> dict[str, object]:
     matched: dict[str, list[str]] = {}
     for fact in outcome.decision.signals if outcome.decision else ():
-        if fact.value == "true":
+        if fact.value == "true" and fact.name not in matched.get(fact.type, ()):
             matched.setdefault(fact.type, []).append(fact.name)
     return {"matched_signals": matched}
 

@@ -25,7 +25,11 @@ class Basis(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignalFact:
-    """One signal as it stood when the decision fell. `value` is "true", "false" or "unknown"."""
+    """One signal as it stood when the decision fell. `value` is "true", "false" or "unknown".
+
+    `blocking`: it was read for a blocking decision, and so on another text than where decisions
+    only route; a signal that both use is told twice.
+    """
 
     type: str
     name: str
@@ -33,6 +37,7 @@ class SignalFact:
     confidence: float = 1.0
     score: float | None = None
     detail: str = ""
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

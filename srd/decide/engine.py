@@ -15,14 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srd.decide.rules import LeafTable, Outcome, Tree
+from srd.config.decisions import Kind, kind_of
+from srd.config.scope import is_dead, unknown_of
+from srd.decide.rules import FALSE, LeafTable, Outcome, Tree
 from srd.signals.base import Reading, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from srd.config import Document
     from srd.config.decisions import DecisionRule
+    from srd.config.rules import Leaf
 
 #: A place in the ranking; the greatest wins.
 SortKey = tuple[float, ...]
@@ -61,7 +64,27 @@ class Pending:
         return f"<Pending on {', '.join(sorted(self.blocking))}>"
 
 
-Verdict = Final | Pending
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Nobody waits any longer, and leaves whose absence fails a request could still change the
+    winner: the request must be refused.
+
+    `blocking` are their keys, `otherwise` is the verdict that holds where such leaves are let pass
+    as no match.
+    """
+
+    blocking: frozenset[str]
+    otherwise: Final
+
+    def __repr__(self) -> str:
+        return f"<Unanswered {', '.join(sorted(self.blocking))}, otherwise {self.otherwise!r}>"
+
+
+Verdict = Final | Pending | Unanswered
+
+
+class EngineBug(RuntimeError):  # noqa: N818 - the name says whose it is
+    """Ours: the ranking contradicts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +98,28 @@ class Contender:
 class Engine:
     """The decisions of one document, compiled. Immutable; shared by all exchanges.
 
-    `answered` names the leaf keys for which a signal exists; leaves outside it never match. None
-    means that every leaf may be answered.
+    `answered` names the leaf keys for which a signal exists, those of blocking uses with their
+    mark. Leaves outside it, and those that srd cannot evaluate, never match, unless they say
+    `on_unknown`. None means that every leaf may be answered.
     """
 
     def __init__(self, document: Document, *, answered: Container[str] | None = None) -> None:
         self.decisions = document.routing.decisions
         self.strategy = document.strategy
-        self._table = LeafTable(answered)
-        self._trees = tuple(Tree(rule.rules, self._table) for rule in self.decisions)
+
+        def dead(leaf: Leaf, key: str) -> bool:
+            if answered is None:
+                return False
+            return key not in answered or is_dead(document, leaf.type, leaf.name)
+
+        self._table = LeafTable(lambda leaf, block: unknown_of(document, leaf, block), dead)
+        blocks = [kind_of(rule) is Kind.BLOCK for rule in self.decisions]
+        self._trees = tuple(
+            Tree(rule.rules, self._table, blocking=block)
+            for rule, block in zip(self.decisions, blocks, strict=True)
+        )
+        self._all = tuple(range(len(self.decisions)))
+        self._blocking = tuple(i for i in self._all if blocks[i])
         names = sorted(rule.name for rule in self.decisions)
         place = {name: -index for index, name in enumerate(names)}
         self._plain: list[tuple[SortKey, SortKey]] = []
@@ -103,28 +139,54 @@ class Engine:
 
     @property
     def leaf_keys(self) -> tuple[str, ...]:
-        """Every leaf key that a decision refers to, in document order, without repetition."""
+        """Every leaf key that a decision refers to, in document order, without repetition; those of
+        blocking uses with their mark."""
         return tuple(dict.fromkeys(self._table.keys))
 
     def outcomes(
         self, readings: Mapping[str, Reading], *, forced: bool = False
     ) -> tuple[Contender, ...]:
         """What every decision says now, in document order; for explanations."""
-        leaves = self._table.outcomes(readings, forced=forced)
+        return self._field(self._table.outcomes(readings, forced=forced))
+
+    def judge(self, readings: Mapping[str, Reading], *, forced: bool = False) -> Verdict:
+        """Final when no unknown leaf can change the winner, else Pending. O(nodes + decisions).
+
+        `forced`: nobody waits any longer. UNKNOWN counts as each leaf says (`unknown_of`), and the
+        verdict is Final, or Unanswered where a leaf that fails the request could change the winner.
+
+        Sound for every document. Also complete (never Pending or Unanswered without two possible
+        winners) while no leaf occurs twice: the leaves are taken as independent, so `x OR NOT x`
+        waits for x.
+        """
+        return self._judge(self._all, readings, forced=forced)
+
+    def judge_blocking(self, readings: Mapping[str, Reading], *, forced: bool = False) -> Verdict:
+        """The verdict of the blocking decisions alone: Final(None) when none of them matches. For a
+        request that named its model, which no other decision concerns."""
+        return self._judge(self._blocking, readings, forced=forced)
+
+    def _field(self, leaves: Sequence[Outcome]) -> tuple[Contender, ...]:
         return tuple(
             Contender(rule, tree.evaluate(leaves))
             for rule, tree in zip(self.decisions, self._trees, strict=True)
         )
 
-    def judge(self, readings: Mapping[str, Reading], *, forced: bool = False) -> Verdict:
-        """Final when no unknown leaf can change the winner, else Pending. O(nodes + decisions).
+    def _judge(
+        self, among: Iterable[int], readings: Mapping[str, Reading], *, forced: bool
+    ) -> Verdict:
+        leaves = self._table.outcomes(readings, forced=forced)
+        verdict = self._verdict(self._field(leaves), among)
+        if isinstance(verdict, Final) or not forced:
+            return verdict
+        passed = [FALSE if leaf.truth is Truth.UNKNOWN else leaf for leaf in leaves]
+        otherwise = self._verdict(self._field(passed), among)
+        if not isinstance(otherwise, Final):
+            raise EngineBug("a verdict is open although no leaf is unknown")
+        return Unanswered(verdict.blocking, otherwise)
 
-        `forced`: UNKNOWN counts as FALSE, so the verdict is always Final. Sound for every document.
-        Also complete (never Pending without two possible winners) while no leaf occurs twice: the
-        leaves are taken as independent, so `x OR NOT x` waits for x.
-        """
-        field = self.outcomes(readings, forced=forced)
-        alive = [i for i, c in enumerate(field) if c.outcome.truth is not Truth.FALSE]
+    def _verdict(self, field: tuple[Contender, ...], among: Iterable[int]) -> Final | Pending:
+        alive = [i for i in among if field[i].outcome.truth is not Truth.FALSE]
         if not alive:
             return Final(None)
         modes = self._modes(field, alive)

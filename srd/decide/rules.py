@@ -2,10 +2,8 @@
 
 Why this file exists: an early decision and a complete one must be the same code, so a tree is
 evaluated with whatever is known, and says what could still become of it. It must not know how
-decisions are ranked against each other, nor what a signal looks at.
-
-A tree is compiled once to a flat postfix program; evaluation is one pass over it with a stack, so
-the depth of a document costs no recursion.
+decisions are ranked against each other, nor what a signal looks at; how a tree is walked and folded
+is `srd.config.trees`' business, this is the algebra.
 """
 
 from __future__ import annotations
@@ -13,17 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srd.config.rules import Branch, Leaf, Predicate, RuleNode
+from srd.config.rules import Leaf, RuleNode, Unknown, leaf_key
+from srd.config.trees import Algebra, compiled
 from srd.signals.base import Reading, Truth
+from srd.signals.predicates import keeps
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-
-_AND, _OR, _NOT = -1, -2, -3
-_OPERATORS: Mapping[str, int] = {"AND": _AND, "OR": _OR, "NOT": _NOT}
-
-#: (leaf index >= 0, 0) pushes that leaf; (operator < 0, n) folds the last n outcomes into one.
-Step = tuple[int, int]
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,128 +41,118 @@ class Outcome:
 FALSE = Outcome(Truth.FALSE)
 
 
-def leaf_key(leaf: Leaf) -> str:
-    """The name of a leaf's reading: `type:name`, with `:label` for a classifier's leaf (1.7)."""
-    return f"{leaf.type}:{leaf.name}:{leaf.label}" if leaf.label else f"{leaf.type}:{leaf.name}"
+@dataclass(frozen=True, slots=True)
+class LeafUse:
+    """One leaf in one of its uses, numbered by its table.
+
+    `unknown` is what counts where it was not evaluated although somebody waited for it. `dead`: no
+    signal will ever read it, so that what counts then counts from the start.
+    """
+
+    leaf: Leaf
+    key: str
+    unknown: Unknown
+    dead: bool = False
 
 
 class LeafTable:
     """Every distinct leaf of a document, numbered in order of appearance.
 
-    Leaves that share a key but not a predicate are distinct: each has its own outcome. With
-    `answered`, a leaf whose key is not in it is FALSE from the start: no signal will ever read it
-    (a type that the configuration accepts with a warning).
+    A leaf under a blocking decision is another one than the same leaf elsewhere. Leaves that share
+    a key but not a predicate, `on_error` or `on_unknown` are distinct too: each has its own
+    outcome. `unknown` says what counts where a leaf was not evaluated, given the leaf and whether
+    its decision blocks; by default what it says itself, else no_match. `dead` tells the leaves that
+    no signal will ever read, given the leaf and its key; by default none.
     """
 
-    def __init__(self, answered: Container[str] | None = None) -> None:
-        self._indexes: dict[Leaf, int] = {}
-        self._answered = answered
-        self._mute: set[int] = set()
-        self.keys: list[str] = []
+    def __init__(
+        self,
+        unknown: Callable[[Leaf, bool], Unknown] | None = None,
+        dead: Callable[[Leaf, str], bool] | None = None,
+    ) -> None:
+        self._unknown = unknown
+        self._dead = dead
+        self._indexes: dict[tuple[Leaf, bool], int] = {}
+        self._uses: list[LeafUse] = []
 
-    def index(self, leaf: Leaf) -> int:
-        """The number of a leaf, a new one when it was not seen before."""
-        if leaf not in self._indexes:
-            key = leaf_key(leaf)
-            if self._answered is not None and key not in self._answered:
-                self._mute.add(len(self.keys))
-            self._indexes[leaf] = len(self.keys)
-            self.keys.append(key)
-        return self._indexes[leaf]
+    def index(self, leaf: Leaf, blocking: bool = False) -> int:
+        """The number of a leaf in one use, a new one when it was not seen before."""
+        found = self._indexes.get((leaf, blocking))
+        if found is None:
+            found = self._indexes[leaf, blocking] = len(self._uses)
+            self._uses.append(self._use(leaf, blocking))
+        return found
+
+    def _use(self, leaf: Leaf, blocking: bool) -> LeafUse:
+        key = leaf_key(leaf, blocking)
+        if self._dead is not None and self._dead(leaf, key):
+            return LeafUse(leaf, key, leaf.on_unknown or "no_match", dead=True)
+        if self._unknown is not None:
+            return LeafUse(leaf, key, self._unknown(leaf, blocking))
+        return LeafUse(leaf, key, leaf.on_unknown or leaf.on_error or "no_match")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The leaf keys by index; those of blocking uses with their mark."""
+        return tuple(use.key for use in self._uses)
 
     def outcomes(self, readings: Mapping[str, Reading], *, forced: bool) -> list[Outcome]:
         """One outcome per leaf, by index.
 
-        A key without a reading is UNKNOWN; `forced` makes UNKNOWN count as FALSE.
+        A key without a reading is UNKNOWN; `forced` makes UNKNOWN count as the leaf says: false,
+        true, or, where the request fails without it, unknown still.
         """
         return [
-            FALSE
-            if index in self._mute
-            else _leaf_outcome(leaf, readings.get(self.keys[index]), 1 << index, forced=forced)
-            for leaf, index in self._indexes.items()
+            _leaf_outcome(use, readings.get(use.key), 1 << index, forced=forced)
+            for index, use in enumerate(self._uses)
         ]
 
     def keys_in(self, bits: int) -> frozenset[str]:
         """The leaf keys of a bit set of indexes."""
-        return frozenset(key for index, key in enumerate(self.keys) if bits >> index & 1)
+        return frozenset(use.key for index, use in enumerate(self._uses) if bits >> index & 1)
 
 
-def _leaf_outcome(leaf: Leaf, reading: Reading | None, bit: int, *, forced: bool) -> Outcome:
-    if reading is None or reading.value is Truth.UNKNOWN:
-        if forced:
-            return FALSE
-        lo = 1.0 if leaf.predicate else 0.0
-        return Outcome(Truth.UNKNOWN, lo, 1.0, (leaf_key(leaf),), bit)
-    if leaf.predicate is not None:
-        measure = reading.confidence if reading.score is None else reading.score
-        holds = reading.value is Truth.TRUE and _holds(leaf.predicate, measure)
-        return Outcome(Truth.TRUE, 1.0, 1.0, (leaf_key(leaf),)) if holds else FALSE
-    if reading.value is Truth.FALSE:
+def truth_of(leaf: Leaf, reading: Reading) -> Truth:
+    """What a reading says of a leaf: with a predicate, whether the measure keeps its bounds too."""
+    if leaf.predicate is None or reading.value is not Truth.TRUE:
+        return reading.value
+    measure = reading.confidence if reading.score is None else reading.score
+    return Truth.TRUE if keeps(measure, leaf.predicate) else Truth.FALSE
+
+
+def _leaf_outcome(use: LeafUse, reading: Reading | None, bit: int, *, forced: bool) -> Outcome:
+    if use.dead or reading is None or reading.value is Truth.UNKNOWN:
+        return _unknown_outcome(use, bit, settled=forced or use.dead)
+    if truth_of(use.leaf, reading) is Truth.FALSE:
         return FALSE
     # Signals promise 0..1; a rank built on a bound that does not hold would be unsound.
-    confidence = min(1.0, max(0.0, reading.confidence))
-    return Outcome(Truth.TRUE, confidence, confidence, (leaf_key(leaf),))
+    confidence = 1.0 if use.leaf.predicate else min(1.0, max(0.0, reading.confidence))
+    return Outcome(Truth.TRUE, confidence, confidence, (leaf_key(use.leaf),))
 
 
-def _holds(predicate: Predicate, measure: float) -> bool:
-    return (
-        (predicate.gt is None or measure > predicate.gt)
-        and (predicate.gte is None or measure >= predicate.gte)
-        and (predicate.lt is None or measure < predicate.lt)
-        and (predicate.lte is None or measure <= predicate.lte)
-    )
+def _unknown_outcome(use: LeafUse, bit: int, *, settled: bool) -> Outcome:
+    matched = (leaf_key(use.leaf),)
+    if settled and use.unknown == "no_match":
+        return FALSE
+    if settled and use.unknown == "match":
+        return Outcome(Truth.TRUE, 1.0, 1.0, matched)
+    return Outcome(Truth.UNKNOWN, 1.0 if use.leaf.predicate else 0.0, 1.0, matched, bit)
 
 
 class Tree:
-    """One compiled rule tree."""
+    """One compiled rule tree, its leaves in one use."""
 
     __slots__ = ("_program",)
 
-    def __init__(self, root: RuleNode, table: LeafTable) -> None:
-        self._program: tuple[Step, ...] = tuple(_compile(root, table))
+    def __init__(self, root: RuleNode, table: LeafTable, *, blocking: bool = False) -> None:
+        self._program = compiled(root, lambda leaf: table.index(leaf, blocking))
 
     def __repr__(self) -> str:
-        return f"<Tree of {len(self._program)} steps>"
+        return f"<Tree {self._program!r}>"
 
     def evaluate(self, leaves: Sequence[Outcome]) -> Outcome:
         """The outcome of the root. O(nodes); `leaves` comes from the table it was compiled with."""
-        stack: list[Outcome] = []
-        for code, count in self._program:
-            if code >= 0:
-                stack.append(leaves[code])
-                continue
-            children = stack[len(stack) - count :]
-            del stack[len(stack) - count :]
-            if code == _AND:
-                stack.append(all_of(children))
-            elif code == _OR:
-                stack.append(any_of(children))
-            else:
-                stack.append(negation(children[0]))
-        return stack[0]
-
-
-def _compile(root: RuleNode, table: LeafTable) -> list[Step]:
-    """Node before children, right to left, then reversed: children left to right, then node."""
-    steps: list[Step] = []
-    # Leaves are numbered in document order, which the reversed walk below would not give.
-    pending: list[RuleNode] = [root]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Leaf):
-            table.index(node)
-        else:
-            pending.extend(reversed(node.conditions))
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Branch):
-            steps.append((_OPERATORS[node.operator], len(node.conditions)))
-            pending.extend(node.conditions)
-        else:
-            steps.append((table.index(node), 0))
-    steps.reverse()
-    return steps
+        return self._program.run(leaves.__getitem__, _OUTCOMES)
 
 
 def all_of(children: Sequence[Outcome]) -> Outcome:
@@ -222,3 +206,14 @@ def negation(child: Outcome) -> Outcome:
     if child.truth is Truth.FALSE:
         return Outcome(Truth.TRUE, 1.0, 1.0)
     return Outcome(Truth.UNKNOWN, 1.0, 1.0, (), child.open)
+
+
+class _Outcomes:
+    """The algebra of outcomes."""
+
+    all_of = staticmethod(all_of)
+    any_of = staticmethod(any_of)
+    negation = staticmethod(negation)
+
+
+_OUTCOMES: Algebra[Outcome] = _Outcomes()

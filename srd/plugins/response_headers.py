@@ -91,8 +91,9 @@ def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
     matched: dict[str, list[str]] = {}
     tokens: float | None = None
     for fact in decision.signals:
-        if fact.value == "true":
-            matched.setdefault(fact.type, []).append(fact.name)
+        names = matched.setdefault(fact.type, [])
+        if fact.value == "true" and fact.name not in names:  # it may be told for both its uses
+            names.append(fact.name)
         if fact.type == "context" and fact.score is not None:
             tokens = fact.score
     for kind, ending in MATCHED.items():

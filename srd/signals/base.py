@@ -8,25 +8,12 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol
 
 from srd.classify.api import Scores
+from srd.config.trees import Truth as Truth
 
 Scope = Literal["window", "full"]
-
-
-class Truth(enum.Enum):
-    """Kleene's three values. UNKNOWN means: bytes still to come may decide it."""
-
-    TRUE = "true"
-    FALSE = "false"
-    UNKNOWN = "unknown"
-
-    def __invert__(self) -> Self:
-        """Kleene negation; UNKNOWN stays UNKNOWN."""
-        if self is Truth.UNKNOWN:
-            return self
-        return Truth.FALSE if self is Truth.TRUE else Truth.TRUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,7 @@ class Evidence:
     `settled`: no scope-window signal may stay UNKNOWN for want of text (window full, message ended,
     budget spent, or whole). `turns`: all turns are known, so full-scope signals that read turns
     only must answer. `whole`: the body has ended, so all signals must answer. `forced`: nobody
-    waits any longer; UNKNOWN readings then count as FALSE in the engine.
+    waits any longer; UNKNOWN readings then count as each leaf says (`srd.config.scope.unknown_of`).
 
     `scores` is the classifier's answer for `text` and `segments`, or None while it is out.
     `history_scores` likewise for `history_text`, asked for only where `SignalSet.history_heads`

@@ -14,7 +14,8 @@ from typing import TypeVar
 from srd.classify.api import Classifier
 from srd.config import Document
 from srd.config.catalog import EmbeddingConfig
-from srd.config.rules import Leaf, RuleNode, leaves
+from srd.config.decisions import Kind, kind_of
+from srd.config.rules import Leaf, RuleNode, leaf_key, leaves
 from srd.config.scope import default_scope
 from srd.config.signals import ComplexityRule, DomainRule, EmbeddingRule, JailbreakRule, Rule
 from srd.signals.authz import GROUPS_HEADER, USER_HEADER, compile_role
@@ -51,9 +52,13 @@ _CONTRASTIVE_THRESHOLD = 0.1
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignalSet:
-    """The signals that some decision of the document refers to, in document order."""
+    """The signals that some decision of the document refers to, in document order.
+
+    `keys` holds the leaf key of each, with its mark where a blocking decision reads it.
+    """
 
     signals: tuple[Signal, ...]
+    keys: tuple[str, ...]
 
     def heads(self, scope: Scope) -> frozenset[str]:
         """The classifier heads that signals of this scope need for the evaluation text."""
@@ -70,8 +75,10 @@ class SignalSet:
         )
 
     def read(self, evidence: Evidence) -> Mapping[str, Reading]:
-        """Every signal's reading, keyed as a decision leaf names it: "type:name"."""
-        return {f"{s.type}:{s.name}": s.read(evidence) for s in self.signals}
+        """Every signal's reading by its key."""
+        return {
+            key: signal.read(evidence) for key, signal in zip(self.keys, self.signals, strict=True)
+        }
 
     def category(self, evidence: Evidence) -> Category | None:
         """(label, confidence, margin) of the top domain label whatever the threshold.
@@ -85,7 +92,7 @@ class SignalSet:
 
 
 def compile_signals(document: Document, *, classifier: Classifier | None) -> SignalSet:
-    """The signals that the decisions' leaves name, each once.
+    """The signals that the decisions' leaves name, each once for each use.
 
     Prototypes are embedded now, by `classifier`; without one, signals that need it stay UNKNOWN.
 
@@ -95,8 +102,10 @@ def compile_signals(document: Document, *, classifier: Classifier | None) -> Sig
     compiler = _Compiler(document, classifier)
     wanted: dict[str, Signal] = {}
     for decision in document.routing.decisions:
-        wanted.update(compiler.signals_of(decision.rules))
-    return SignalSet(tuple(wanted.values()))
+        blocking = kind_of(decision) is Kind.BLOCK
+        for leaf in leaves(decision.rules):
+            wanted[leaf_key(leaf, blocking)] = compiler.signal(leaf, blocking)
+    return SignalSet(tuple(wanted.values()), tuple(wanted))
 
 
 class _Compiler:
@@ -109,6 +118,7 @@ class _Compiler:
         self._early = document.global_.router.streamed_body.early_decision.confidence
         self._classifier = classifier
         self._compiled: dict[str, Signal] = {}
+        self._blocking = False  # the use that is being compiled
         self._banks: dict[tuple[tuple[str, ...], str], PrototypeBank] = {}
         self._by_type: Mapping[str, Callable[[str], Signal | None]] = MappingProxyType(
             {
@@ -128,12 +138,17 @@ class _Compiler:
             }
         )
 
-    def signals_of(self, tree: RuleNode) -> dict[str, Signal]:
-        """The signals of the tree's leaves by "type:name"."""
-        return {f"{leaf.type}:{leaf.name}": self._signal(leaf) for leaf in leaves(tree)}
+    def signal(self, leaf: Leaf, blocking: bool = False) -> Signal:
+        """The signal of a leaf in one use."""
+        self._blocking = blocking
+        return self._signal(leaf)
+
+    def _signals_of(self, tree: RuleNode) -> dict[str, Signal]:
+        """The signals of a composer's leaves by "type:name"."""
+        return {leaf_key(leaf): self._signal(leaf) for leaf in leaves(tree)}
 
     def _signal(self, leaf: Leaf) -> Signal:
-        key = f"{leaf.type}:{leaf.name}"
+        key = leaf_key(leaf, self._blocking)
         if key not in self._compiled:
             # A composer that leads back to its own rule finds this instead of recursing.
             self._compiled[key] = UnsupportedSignal(leaf.type, leaf.name)
@@ -156,6 +171,8 @@ class _Compiler:
         return next((rule for rule in rules if rule.name == name), None)
 
     def _scope(self, leaf_type: str, rule: Rule | None) -> Scope:
+        if self._blocking:
+            return "full"
         return (rule.scope if rule else None) or default_scope(leaf_type)
 
     def _domain(self, name: str) -> Signal | None:
@@ -223,7 +240,7 @@ class _Compiler:
 
     def _composer(self, rule: ComplexityRule) -> Composer | None:
         tree = rule.composer
-        return None if tree is None else Composer(tree, MappingProxyType(self.signals_of(tree)))
+        return None if tree is None else Composer(tree, MappingProxyType(self._signals_of(tree)))
 
     def _language(self, name: str) -> Signal | None:
         rule = next((r for r in self._declared.language if r.name == name), None)

@@ -290,7 +290,8 @@ def decision_attributes(decision: Decision) -> dict[str, Value]:
         values["model.reasoning_enabled"] = decision.reasoning.enabled
         values["model.reasoning_effort"] = decision.reasoning.effort
     for fact in decision.signals:
-        values[f"srd.signal.{fact.type}.{fact.name}"] = fact.value
+        use = "blocking_signal" if fact.blocking else "signal"
+        values[f"srd.{use}.{fact.type}.{fact.name}"] = fact.value
     return values
 
 

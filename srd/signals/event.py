@@ -7,15 +7,23 @@ know what an event leads to.
 from dataclasses import dataclass
 from typing import Any
 
-import re2
-
 from srd.config.signals import EventRule
 from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
-from srd.signals.patterns import compile_re2
+from srd.signals.borders import BEFORE, BEHIND, before_last_word, marked
+from srd.signals.patterns import compile_re2, literal_pattern
 from srd.signals.readings import FALSE, is_final, is_open
-from srd.signals.text import before_last_word, excerpt, utf8
+from srd.signals.text import excerpt
 
-_TEMPORAL = rb"\b(?:urgent|immediate|asap|deadline|time.sensitive|now|critical.window)\b"
+# Upstream's pattern has any character where here `_GAP` is; in a marked text it may have borders.
+_GAP = rb"\x1f?.\x1f?"
+_TEMPORAL = b"".join(
+    (
+        BEFORE,
+        rb"(?:urgent|immediate|asap|deadline|now|",
+        rb"time" + _GAP + rb"sensitive|critical" + _GAP + rb"window)",
+        BEHIND,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,7 +45,7 @@ class EventSignal:
         if not is_open(self.scope, evidence):
             return UNKNOWN
         final = is_final(self.scope, evidence)
-        data = utf8(excerpt(evidence.text if final else before_last_word(evidence.text)))
+        data = marked(excerpt(evidence.text if final else before_last_word(evidence.text)))
         matched = [label for label, pattern in self.criteria if pattern.search(data)]
         if matched:
             share = len(matched) / len(self.criteria)
@@ -66,5 +74,4 @@ def compile_event(rule: EventRule, scope: Scope) -> EventSignal:
 
 
 def _any_word(words: tuple[str, ...]) -> bytes:
-    quoted = [re2.escape(utf8(word.strip())) for word in words if word.strip()]
-    return b"\\b(?:" + b"|".join(quoted) + b")\\b" if quoted else b""
+    return b"|".join(literal_pattern(word.strip()) for word in words if word.strip())

@@ -5,14 +5,14 @@ model takes about 0.7 s and 90 MB). It must not know what a language leads to.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
 from srd.signals.readings import is_final, is_open, yes_or_no
 from srd.signals.text import excerpt, utf8
 
-#: (ISO 639-1 code, confidence); ("", 0) when the text gives no clue.
+#: (code, confidence); ("", 0) when the text gives no clue.
 Detector = Callable[[str], tuple[str, float]]
 
 #: Under this the detector is guessing, and English is assumed (as upstream).
@@ -21,13 +21,68 @@ ASSUMED = ("en", 0.5)
 
 _NOT_A_LANGUAGE = frozenset({"und", "zxx", ""})
 
+# The macrolanguages of ISO 639-3 and their members, by the registration authority's table
+# (https://iso639-3.sil.org, "Macrolanguage Mappings"), as far as a rule can name the one and a
+# detector returns the other.
+_MEMBERS = {
+    "ak": "fat tw twi",
+    "ar": "aao abh abv acm acq acw acx acy adf aeb aec afb apc apd arb arq ars ary arz auz avl ayh"
+    " ayl ayn ayp pga shu ssh",
+    "az": "azb azj",
+    "bik": "bcl bhk bln bto cts fbl lbl rbl ubl",
+    "et": "ekk vro",
+    "fa": "pes prs",
+    "ff": "ffm fub fuc fue fuf fuh fui fuq fuv",
+    "gn": "gnw gug gui gun nhd",
+    "kok": "gom knn",
+    "ku": "ckb kmr sdh",
+    "lv": "ltg lvs",
+    "mg": "plt",
+    "mn": "khk mvf",
+    "ms": "bjn id ind max meo min zlm zmi zsm",
+    "ne": "dty npi",
+    "no": "nb nn nno nob",
+    "om": "gax gaz hae orc",
+    "or": "ory spv",
+    "ps": "pbt pbu pst",
+    "qu": "quy quz qvi",
+    "sc": "sdc sdn src sro",
+    "sh": "bos bs cnr hr hrv sr srp",
+    "sq": "aae aat aln als",
+    "sw": "swc swh",
+    "uz": "uzn uzs",
+    "yi": "ydd yih",
+    "za": "zyb",
+    "zh": "cdo cjy cmn cnp cpx csp czh czo gan hak hsn lzh mnp nan wuu yue",
+}
+_MACRO = {member: macro for macro, members in _MEMBERS.items() for member in members.split()}
+#: What a detector says for a language that a rule names otherwise: Bokmal is all of its "no", and
+#: "kik" has a code of two letters.
+_SAID_AS = {"nb": "no", "ki": "kik"}
+
+
+def counts_as(code: str, name: str) -> bool:
+    """True when a text in `code` is one in the language `name`: itself, or its macrolanguage."""
+    return code == _SAID_AS.get(name, name) or (code != "" and _MACRO.get(code) == name)
+
 
 def detect(text: str) -> tuple[str, float]:
-    """Language and confidence of at most 2048 characters, by py3langid; deterministic."""
+    """Language and confidence of at most 2048 characters, by py3langid; deterministic.
+
+    Varieties that ISO 639-1 has no code for count together with their macrolanguage: half of a
+    Chinese sentence's probability may be with Cantonese and Wu. The code is the likeliest one's.
+    """
     if not text.strip():
         return "", 0.0
-    code, confidence = _identifier()(utf8(excerpt(text)))
-    return ("", 0.0) if code in _NOT_A_LANGUAGE else (str(code), float(confidence))
+    families: dict[str, float] = {}
+    likeliest: dict[str, str] = {}
+    for code, probability in _identifier()(utf8(excerpt(text))):  # in falling order
+        family = _MACRO.get(code, code) if len(code) > 2 else code
+        families[family] = families.get(family, 0.0) + float(probability)
+        likeliest.setdefault(family, str(code))
+    best = max(families, key=lambda family: families[family])
+    code = likeliest[best]
+    return ("", 0.0) if code in _NOT_A_LANGUAGE else (code, min(1.0, families[best]))
 
 
 def prepare() -> None:
@@ -39,21 +94,24 @@ def prepare() -> None:
 
 
 @functools.cache
-def _identifier() -> Callable[[bytes], tuple[str, float]]:
+def _identifier() -> Callable[[bytes], Sequence[tuple[str, float]]]:
     from py3langid.langid import (  # type: ignore[import-untyped]
         MODEL_FILE,
         LanguageIdentifier,
     )
 
-    classify: Callable[[bytes], tuple[str, float]] = LanguageIdentifier.from_model_file(
+    rank: Callable[[bytes], Sequence[tuple[str, float]]] = LanguageIdentifier.from_model_file(
         MODEL_FILE, norm_probs=True
-    ).classify
-    return classify
+    ).rank
+    return rank
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LanguageSignal:
-    """True when the detected code is the rule's name and sure enough.
+    """True when the detected code counts as the rule's name and is sure enough.
+
+    It counts when it is the name or the name is its macrolanguage: "zh" is Cantonese and Wu, too,
+    "ar" every variety of Arabic, "no" both written forms. The reverse holds for none.
 
     Before the window is full a detection needs `early_confidence`, for yes and for no.
     """
@@ -75,7 +133,7 @@ class LanguageSignal:
             return UNKNOWN
         if confidence < RELIABLE:
             code, confidence = ASSUMED
-        matched = code == self.name.lower() and confidence >= self.threshold
+        matched = counts_as(code, self.name.lower()) and confidence >= self.threshold
         return yes_or_no(matched, confidence, confidence, code)
 
     def __repr__(self) -> str:

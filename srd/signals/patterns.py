@@ -10,25 +10,23 @@ from typing import Any, Self
 
 import re2
 
+from srd.signals.borders import before_last_word, between_borders, marked, touching
 from srd.signals.readings import RuleError
-from srd.signals.text import before_last_word, is_han, utf8
+from srd.signals.text import utf8
 
 _SET_SIZE = 256
 _MAX_MEM = 32 << 20
 
 
 def literal_pattern(keyword: str) -> bytes:
-    r"""The keyword as upstream matches it (section 1.16).
+    r"""The keyword between borders, for texts that are `marked`.
 
-    Between word boundaries when it has a letter, digit or `_` and no Han character. The boundary is
-    RE2's, ASCII: a keyword that begins or ends with anything else ("c++", "über") matches only
-    where an ASCII word character touches it, so hardly ever, as upstream.
+    As upstream's `\b`, but in every script: "über" and "дума" have borders, too, and an end that
+    is no part of a word ("C++", ".NET") needs none. A Han character switches them off, as upstream,
+    and so does one of another script that is written without blanks.
     """
-    quoted: bytes = re2.escape(utf8(keyword))
-    is_wordy = any(c.isalnum() or c == "_" for c in keyword)
-    if is_wordy and not any(is_han(c) for c in keyword):
-        return b"\\b" + quoted + b"\\b"
-    return quoted
+    quoted: bytes = re2.escape(marked(keyword))
+    return between_borders(keyword, quoted)
 
 
 def compile_re2(rule: str, pattern: bytes, *, case_sensitive: bool) -> Any:
@@ -65,6 +63,7 @@ class LiteralSet:
     @classmethod
     def of(cls, keywords: Sequence[str], *, case_sensitive: bool) -> Self:
         """Compile keywords as upstream's literals; indices are those of the sequence."""
+        touching()  # its table is built now rather than with the first request
         sets = []
         for start in range(0, len(keywords), _SET_SIZE):
             one = re2.Set.SearchSet(_options())
@@ -76,7 +75,7 @@ class LiteralSet:
 
     def found(self, text: str, *, final: bool) -> set[int]:
         """Indices of the literals that occur; before the end only those that stay found."""
-        data = utf8(text if final else before_last_word(text))
+        data = marked(text if final else before_last_word(text))
         return {
             number * _SET_SIZE + index
             for number, one in enumerate(self.sets)

@@ -8,6 +8,8 @@ import re
 import string
 import unicodedata
 
+import numpy as np
+
 ASCII_WORD = string.ascii_letters + string.digits + "_"
 
 #: Matchers that work word by word in Python look at no more than this much of a text: they cost
@@ -38,16 +40,21 @@ def utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+        return _paired(text).encode()
 
 
-def before_last_word(text: str) -> str:
-    """The text without the ASCII word that it ends in.
+def _paired(text: str) -> str:
+    """Surrogates that follow each other as a pair are one character, the others U+FFFD.
 
-    What a pattern without end assertions finds in there, it also finds in every continuation of the
-    text: "think" at the edge may still become "thinking".
+    In numpy, because a codec's error handler costs half a microsecond for each of them.
     """
-    return text.rstrip(ASCII_WORD)
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2").copy()
+    high, low = (units & 0xFC00) == 0xD800, (units & 0xFC00) == 0xDC00
+    pair = high[:-1] & low[1:]
+    high[:-1] &= ~pair
+    low[1:] &= ~pair
+    units[high | low] = 0xFFFD
+    return units.tobytes().decode("utf-16-le")
 
 
 def excerpt(text: str) -> str:

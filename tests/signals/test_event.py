@@ -30,6 +30,8 @@ INCIDENT = {
         ("disk full, critical", "event_type, severity", 0.75),
         ("outage critical page-1 now", "event_type, severity, action_code, temporal", 1.0),
         ("time-sensitive", "temporal", 0.625),
+        ("time—sensitive", "temporal", 0.625),
+        ("现在outage了", "event_type", 0.625),
         ("the critical window is short", "severity, temporal", 0.75),
     ],
 )
@@ -44,6 +46,13 @@ def test_each_list_is_one_criterion(
 @pytest.mark.parametrize("text", ["outages", "highly", "page-12", "nowhere", "", "\ud800"])
 def test_only_whole_words_count(whole: Moment, text: str) -> None:
     assert event(**INCIDENT).read(whole(text)).value is Truth.FALSE
+
+
+def test_words_of_any_script_have_borders(whole: Moment) -> None:
+    signal = event(event_types=["авария", "c++"])
+    assert signal.read(whole("Авария!")).value is Truth.TRUE
+    assert signal.read(whole("авариями")).value is Truth.FALSE
+    assert signal.read(whole("crash in C++")).value is Truth.TRUE
 
 
 @pytest.mark.parametrize("rule", [{}, {"event_types": [" ", ""]}])

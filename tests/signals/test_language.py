@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from srd.signals.base import Evidence, Truth
-from srd.signals.language import Detector, LanguageSignal, detect
+from srd.signals.language import Detector, LanguageSignal, counts_as, detect
 
 Moment = Callable[..., Evidence]
 
@@ -37,6 +37,51 @@ def test_the_code_must_be_the_name_and_sure_enough(
 
 
 @pytest.mark.parametrize(
+    ("name", "detected", "counts"),
+    [
+        ("zh", "zh", True),
+        ("zh", "yue", True),
+        ("zh", "wuu", True),
+        ("zh", "nan", True),
+        ("ZH", "hak", True),
+        ("yue", "yue", True),
+        ("yue", "zh", False),  # a macrolanguage is none of its members
+        ("yue", "wuu", False),
+        ("ar", "arz", True),
+        ("ar", "ary", True),
+        ("arz", "ary", False),
+        ("no", "nn", True),
+        ("no", "no", True),
+        ("nb", "no", True),  # the detector's word for Bokmal
+        ("nn", "no", False),
+        ("nb", "nn", False),
+        ("ms", "id", True),
+        ("id", "ms", False),
+        ("fa", "prs", True),
+        ("et", "vro", True),
+        ("lv", "ltg", True),
+        ("sw", "swh", True),
+        ("uz", "uzs", True),
+        ("ku", "sdh", True),
+        ("gn", "gug", True),
+        ("ff", "fuv", True),
+        ("ki", "kik", True),
+        ("sh", "hr", True),
+        ("hr", "sr", False),
+        ("ja", "zh", False),
+        ("", "", True),
+    ],
+)
+def test_a_member_counts_as_its_macrolanguage(name: str, detected: str, counts: bool) -> None:
+    assert counts_as(detected, name.lower()) is counts
+
+
+def test_a_rule_for_chinese_takes_cantonese(whole: Moment) -> None:
+    reading = language("zh", saying("yue", 0.9), 0.8).read(whole("text"))
+    assert (reading.value, reading.detail) == (Truth.TRUE, "yue")
+
+
+@pytest.mark.parametrize(
     ("confidence", "value"), [(0.9, Truth.TRUE), (0.8, Truth.UNKNOWN), (0.1, Truth.UNKNOWN)]
 )
 def test_before_the_window_is_full_only_a_sure_detection_counts(
@@ -62,6 +107,23 @@ def test_sentences_are_told_apart(text: str, code: str) -> None:
     detected, confidence = detect(text)
     assert detected == code
     assert confidence > 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("zh", "如何學習程式設計"),  # traditional characters: the likeliest code is Cantonese
+        ("zh", "你點解唔去返工呀？我哋今晚食乜嘢好"),
+        ("zh", "侬今朝吃啥物事"),
+        ("zh", "今天天气怎么样"),  # two thirds Mandarin, one third Wu
+        ("ar", "ازيك عامل ايه النهارده"),
+        ("ar", "مرحبا كيف حالك اليوم"),
+        ("no", "Kva er hovudstaden i Noreg?"),
+    ],
+)
+def test_varieties_add_up(whole: Moment, name: str, text: str) -> None:
+    reading = LanguageSignal(name, "window", 0.8, 0.85).read(whole(text))
+    assert reading.value is Truth.TRUE
 
 
 @pytest.mark.parametrize("text", ["", " \n", "12345", "x^2+y^2=1", "a" * 1_000_000, "\ud800", "hi"])

@@ -28,12 +28,36 @@ def literals(*keywords: str, case_sensitive: bool = False) -> LiteralSet:
         ("思考", "请仔细思考一下", True),
         ("ai思考", "我ai思考x", True),  # one Han character switches the boundaries off
         ("!!!", "no!!!!", True),  # no letter, no boundary
-        ("c++", "I like c++.", False),  # upstream: \b after a plus needs a word character
-        ("über", "das ist über", False),  # upstream: ü is no ASCII word character
+        ("c++", "I like C++.", True),
+        ("c++", "c++11", True),
+        ("c++", "objc++", False),
+        ("c#", "C#, please", True),
+        ("c#", "c #", False),
+        (".net", "in .NET now", True),
+        (".net", "ASP.NET", True),
+        (".net", ".network", False),
+        ("über", "das ist Über", True),
+        ("über", "darüber", False),
         ("the über", "in the überall", False),
+        ("caf", "café", False),
+        ("m", "5 m²", True),
+        ("дума", "Моя ДУМА!", True),
+        ("дума", "думай", False),
+        ("дума", "—дума—", True),
+        ("κόσμε", "γειά κόσμε", True),
+        ("κόσ", "γειά κόσμε", False),
+        ("سلام", "(سلام)", True),
+        ("سلا", "سلام", False),
+        ("हिन्दी", "मैं हिन्दी बोलता हूँ", True),
+        ("हिन्द", "मैं हिन्दी बोलता हूँ", False),  # a vowel sign follows: a mark, no letter
+        ("หมา", "ฉันรักหมามาก", True),  # no blanks between words, so no borders either
+        ("python", "学习python编程", True),
+        ("python", "เรียนpythonกัน", True),
+        ("서울", "서울에서", True),
+        ("fire", "🔥fire🔥", True),
     ],
 )
-def test_a_literal_occurs_between_ascii_word_boundaries(
+def test_a_literal_occurs_between_word_borders_of_any_script(
     keyword: str, text: str, occurs: bool
 ) -> None:
     assert (literals(keyword).found(text, final=True) == {0}) is occurs
@@ -54,22 +78,37 @@ def test_more_literals_than_a_set_holds_keep_their_indices() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("please think", set()), ("please think ", {0}), ("thinking ", set())]
+    ("text", "found"),
+    [
+        ("please think", set()),
+        ("please think ", {0}),
+        ("thinking ", set()),
+        ("моя дума", set()),
+        ("моя дума,", {1}),
+        ("in C+", set()),
+        ("in C++", {2}),
+        ("学think", set()),
+        ("学think学", {0}),
+    ],
 )
 def test_before_the_end_a_word_at_the_edge_does_not_count(text: str, found: set[int]) -> None:
-    assert literals("think").found(text, final=False) == found
+    assert literals("think", "дума", "c++").found(text, final=False) == found
 
 
-WORDS = st.text(alphabet="ab_1 -.é字", max_size=8)
+LETTERS = "ab_1 -.é—字"
+WORDS = st.text(alphabet=LETTERS, max_size=8)
 
 
-@given(st.lists(WORDS.filter(bool), min_size=1, max_size=4), st.text("ab_1 -.é字", max_size=40))
+@given(st.lists(WORDS.filter(bool), min_size=1, max_size=4), st.text(LETTERS, max_size=40))
 def test_a_set_agrees_with_one_regular_expression_each(keywords: list[str], text: str) -> None:
     expected = set()
     for index, keyword in enumerate(keywords):
-        wordy = re.search("[ab_1é]", keyword) and "字" not in keyword
-        pattern = rf"\b{re.escape(keyword)}\b" if wordy else re.escape(keyword)
-        if re.search(pattern, text, re.ASCII):
+        pattern = re.escape(keyword)
+        if "字" not in keyword:
+            before = "(?<![ab_1é])" if keyword[0] in "ab_1é" else ""
+            behind = "(?![ab_1é])" if keyword[-1] in "ab_1é" else ""
+            pattern = before + pattern + behind
+        if re.search(pattern, text):
             expected.add(index)
     assert literals(*keywords).found(text, final=True) == expected
 

@@ -1,6 +1,6 @@
 import pytest
 
-from srd.signals.text import before_last_word, excerpt, is_cjk, is_han, plain, utf8
+from srd.signals.text import excerpt, is_cjk, is_han, plain, utf8
 
 
 @pytest.mark.parametrize(
@@ -17,19 +17,9 @@ def test_lone_surrogates_become_replacement_characters(text: str, encoded: bytes
     assert utf8(text) == encoded
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("stop and think", "stop and "),
-        ("stop and think.", "stop and think."),
-        ("onegiantword", ""),
-        ("", ""),
-        ("c++", "c++"),
-        ("naïve", "naï"),
-    ],
-)
-def test_the_last_ascii_word_is_left_out(text: str, kept: str) -> None:
-    assert before_last_word(text) == kept
+def test_ten_thousand_lone_surrogates_are_replaced_as_one_is() -> None:
+    text = "\ud83d" * 10_000 + "\ude00" * 10_000
+    assert utf8(text) == ("\ufffd" * 9_999 + "\U0001f600" + "\ufffd" * 9_999).encode()
 
 
 def test_a_short_text_is_its_own_excerpt() -> None:

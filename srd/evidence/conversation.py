@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from srd.evidence.human import Harness, Skipped
+from srd.evidence.human import Harness, Skipped, opening, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +91,13 @@ def conversation(
 
 
 def _turn(harness: Harness, message: Spoken) -> HumanTurn | None:
-    parts = []
-    for text in message.texts:
-        human = harness.read(text.value)
-        if kept := human.text.strip():
-            parts.append(Part(kept, text, human.skipped))
-    return HumanTurn(message.place, tuple(parts)) if parts else None
+    read = readings(harness, [text.value for text in message.texts])
+    parts = tuple(
+        Part(human.text, text, human.skipped)
+        for text, human in zip(message.texts, read, strict=True)
+        if human.text
+    )
+    return HumanTurn(message.place, parts) if parts else None
 
 
 def _span(texts: Sequence[Text]) -> Text:
@@ -109,13 +110,15 @@ def beginning(harness: Harness, messages: Sequence[Spoken], *, more: bool) -> Be
     What it says is a prefix of what it says once more has come, unless a block that is open now is
     never closed.
     """
-    last = messages[-1].texts[-1] if messages else None
     for message in messages:
-        for text in message.texts:
-            passing = more and text is last
-            human = harness.read(text.value, more=passing)
-            if kept := human.text.lstrip():
-                return Beginning(kept, passing, Part(kept, text, human.skipped))
+        passing = more and message is messages[-1]
+        texts = [text.value for text in message.texts]
+        found = opening(harness, texts, more=passing)
+        if found is not None:
+            index, human = found
+            source = message.texts[index]
+            grows = passing and index == len(texts) - 1
+            return Beginning(human.text, grows, Part(human.text, source, human.skipped))
     return Beginning("", more=True)
 
 

@@ -487,7 +487,7 @@ class Deliberation:
             if self._policy.refuses:
                 return refusals.policy_unanswered()
             self.unanswered = sight.verdict.blocking
-            sight.verdict = self._engine.judge(sight.readings, forced=True, unanswered="no_match")
+            sight.verdict = sight.verdict.otherwise
         return self._conclude(sight, basis)
 
     def _without_scores(self) -> Outcome:

@@ -5,13 +5,14 @@ It must not know what a signal answers; three-valued evaluation lives in `srd.de
 """
 
 from collections.abc import Iterator
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
 
 from srd.config.base import Name, Part, Word
 
 __all__ = [
     "ALWAYS",
-    "LEAF_TYPES",
     "Branch",
     "Leaf",
     "LeafType",
@@ -23,30 +24,9 @@ __all__ = [
 
 Operator = Literal["AND", "OR", "NOT"]
 
-LeafType = Literal[
-    "keyword",
-    "embedding",
-    "domain",
-    "fact_check",
-    "user_feedback",
-    "reask",
-    "preference",
-    "language",
-    "context",
-    "structure",
-    "complexity",
-    "modality",
-    "authz",
-    "jailbreak",
-    "pii",
-    "kb",
-    "conversation",
-    "event",
-    "metadata",
-    "classifier",
-    "projection",
-]
-LEAF_TYPES: tuple[str, ...] = get_args(LeafType)
+#: What a leaf asks: the name of a signal type. The types are those of `srd.signals.table`, whose
+#: modules use these trees, so the annotation can only say where to look.
+LeafType = Annotated[str, msgspec.Meta(extra={"leaf_type": True})]
 
 
 class Predicate(Part, frozen=True, kw_only=True):

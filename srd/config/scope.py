@@ -8,56 +8,28 @@ import enum
 
 from srd.config.base import Scope
 from srd.config.document import Document
-from srd.config.features import EVALUATED_SIGNALS
 from srd.config.rules import Leaf, RuleNode, leaves
+from srd.signals.table import BY_NAME, switched_off
 
-__all__ = ["Early", "can_be_early", "default_scope", "full_leaves", "is_dead", "scope_of"]
-
-#: Exact counts, security, and what compares turns or may stand anywhere in the body.
-_FULL = frozenset(
-    (
-        "jailbreak",
-        "pii",
-        "context",
-        "conversation",
-        "structure",
-        "reask",
-        "user_feedback",
-        "fact_check",
-        "event",
-        "metadata",
-        "projection",
-    )
-)
-
-
-def default_scope(signal_type: str) -> Scope:
-    """The scope of a rule that names none; `signal_type` is a leaf type."""
-    return "full" if signal_type in _FULL else "window"
+__all__ = ["Early", "can_be_early", "full_leaves", "is_dead", "scope_of"]
 
 
 def scope_of(document: Document, leaf: Leaf) -> Scope:
     """The scope of the rule that a leaf refers to: its own, else its type's."""
-    name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
-    for rule in document.routing.signals.of(leaf.type):
-        named = getattr(rule, "role", rule.name) if leaf.type == "authz" else rule.name
-        if named == name and rule.scope is not None:
-            return rule.scope
-    return default_scope(leaf.type)
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    return (rule.scope if rule else None) or entry.scope
 
 
-def is_dead(document: Document, leaf_type: str, name: str) -> bool:
+def is_dead(document: Document, leaf: Leaf) -> bool:
     """True when such a leaf is false for every request, known from the start: srd does not have its
     signal, or its classifier is switched off."""
-    if leaf_type not in EVALUATED_SIGNALS:
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    if not entry.evaluated or rule is None:
         return True
-    if leaf_type not in document.global_.model_catalog.modules.switched_off:
-        return False
-    signals = document.routing.signals
-    contrastive = (rule.name for rule in signals.jailbreak if rule.method == "contrastive")
-    by_examples = (rule.name for rule in signals.domains if rule.examples)
-    alive = {"jailbreak": contrastive, "domain": by_examples}
-    return name not in alive.get(leaf_type, ())
+    off = switched_off(document.global_.model_catalog.modules)
+    return not off.isdisjoint(entry.heads(rule))
 
 
 class Early(enum.StrEnum):
@@ -79,7 +51,7 @@ def full_leaves(document: Document, tree: RuleNode) -> tuple[str, ...]:
     while stack:
         leaf = stack.pop()
         key = f"{leaf.type}:{leaf.name}"
-        if scope_of(document, leaf) == "full" and not is_dead(document, leaf.type, leaf.name):
+        if scope_of(document, leaf) == "full" and not is_dead(document, leaf):
             found[key] = None
         composer = _composer(document, leaf)
         if composer is not None and key not in seen:
@@ -126,18 +98,16 @@ def _may_outrank(document: Document, other: int, index: int) -> bool:
 
 
 def _composer(document: Document, leaf: Leaf) -> RuleNode | None:
-    """The tree that a complexity leaf's rule demands besides, or None."""
-    if leaf.type != "complexity":
-        return None
-    name = leaf.name.rpartition(":")[0]
-    rules = document.routing.signals.complexity
-    return next((rule.composer for rule in rules if rule.name == name), None)
+    """The tree that the leaf's rule demands besides, or None."""
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    return None if rule is None else entry.composer(rule)
 
 
 def _reach(document: Document, node: RuleNode, depth: int = 0) -> frozenset[str]:
     """The truth values (T, F, U) that a tree can have while full-scope leaves are unknown."""
     if isinstance(node, Leaf):
-        if is_dead(document, node.type, node.name):
+        if is_dead(document, node):
             return frozenset("F")
         own = frozenset("U" if scope_of(document, node) == "full" else "TF")
         composer = _composer(document, node)

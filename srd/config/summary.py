@@ -10,9 +10,10 @@ from srd.config.base import Scope
 from srd.config.document import Document
 from srd.config.plugins import SystemPromptConfig
 from srd.config.rules import Branch, Leaf, RuleNode, leaves
-from srd.config.scope import Early, can_be_early, default_scope, is_dead
+from srd.config.scope import Early, can_be_early, is_dead
+from srd.signals.table import BY_NAME
 
-__all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "default_scope", "summary"]
+__all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "summary"]
 
 _WIDEST_CELL = 48
 
@@ -152,16 +153,16 @@ def _decision(document: Document, index: int) -> DecisionLine:
 
 def _signals(document: Document) -> tuple[SignalLine, ...]:
     used = {
-        (leaf.type, leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name)
+        (leaf.type, BY_NAME[leaf.type].split(leaf.name)[0])
         for decision in document.routing.decisions
         for leaf in leaves(decision.rules)
     }
     lines = []
-    for leaf_type, rule in document.routing.signals.rules():
-        name = getattr(rule, "role", rule.name) if leaf_type == "authz" else rule.name
-        dead = is_dead(document, leaf_type, name)
-        scope = "window" if dead else rule.scope or default_scope(leaf_type)
-        lines.append(SignalLine(leaf_type, name, scope, (leaf_type, name) in used))
+    for entry, rule in document.routing.signals.rules():
+        name = entry.key(rule)
+        dead = is_dead(document, Leaf(type=entry.name, name=name))
+        scope = "window" if dead else rule.scope or entry.scope
+        lines.append(SignalLine(entry.name, name, scope, (entry.name, name) in used))
     return tuple(lines)
 
 

@@ -39,7 +39,7 @@ from srd.exchange.facts import RequestFacts
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
 from srd.plugins.errors import Immediate
-from srd.signals.base import Evidence, Reading, Truth
+from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.readings import history_text
 
 Outcome = Decision | Immediate
@@ -331,7 +331,7 @@ class Deliberation:
             self._confident = all(
                 unsettled[key].value is not Truth.UNKNOWN
                 for key, signal in self._policy.by_key.items()
-                if signal.heads and signal.scope == "window"
+                if signal.heads and signal.reach is Reach.WINDOW
             )
         return sight
 
@@ -432,12 +432,11 @@ class Deliberation:
         """True when a forward could settle a leaf that blocks; sets `ask`."""
         if not isinstance(sight.verdict, Pending):
             raise ExchangeBug("a final verdict waits for no scores")
-        reach = "full" if sight.evidence.whole else "window"
+        whole = sight.evidence.whole
         keys = frozenset(
             key
             for key in sight.verdict.blocking
-            if (signal := self._policy.by_key.get(key))
-            and (reach == "full" or signal.scope == reach)
+            if (signal := self._policy.by_key.get(key)) and (whole or signal.reach is Reach.WINDOW)
         )
         known = self._scored if self._scores is not None and not apart else None
         already = known[1] if known is not None else frozenset()

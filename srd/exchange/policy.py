@@ -120,4 +120,4 @@ def build_policy(
 
 def needed_heads(signals: SignalSet) -> frozenset[str]:
     """Classifier heads that a configuration can ask for; none: no classifier is needed."""
-    return signals.heads("window") | signals.heads("full") | signals.history_heads
+    return signals.heads()

@@ -8,7 +8,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.config.base import Fraction
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.readings import is_final, is_open, yes_or_no
 from srd.signals.text import excerpt, utf8
 
@@ -20,6 +22,12 @@ RELIABLE = 0.3
 ASSUMED = ("en", 0.5)
 
 _NOT_A_LANGUAGE = frozenset({"und", "zxx", ""})
+
+
+class LanguageRule(Rule, frozen=True, kw_only=True):
+    """`name` is the ISO 639-1 code to match. Threshold 0 means upstream's built-in 0.3."""
+
+    threshold: Fraction = 0.0
 
 
 def detect(text: str) -> tuple[str, float]:
@@ -59,7 +67,7 @@ class LanguageSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     threshold: float
     early_confidence: float
     detector: Detector = field(default=detect, compare=False)
@@ -68,10 +76,10 @@ class LanguageSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` and `score` are the detector's, `detail` is the code."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
         code, confidence = self.detector(evidence.text)
-        if not is_final(self.scope, evidence) and confidence < self.early_confidence:
+        if not is_final(self.reach, evidence) and confidence < self.early_confidence:
             return UNKNOWN
         if confidence < RELIABLE:
             code, confidence = ASSUMED
@@ -80,3 +88,17 @@ class LanguageSignal:
 
     def __repr__(self) -> str:
         return f"<language:{self.name} at {self.threshold}>"
+
+
+def _compile(rule: LanguageRule, making: Making[LanguageRule]) -> LanguageSignal:
+    prepare()
+    return LanguageSignal(rule.name, making.reach, rule.threshold, making.shop.early)
+
+
+ENTRY = SignalType(
+    name="language",
+    section="language",
+    rule=LanguageRule,
+    compile=_compile,
+    header="language",
+)

@@ -165,7 +165,7 @@ def _rule(
     kind = kind_of(rule)
 
     def reading(leaf: Leaf) -> Reading:
-        if is_dead(document, leaf.type, leaf.name):
+        if is_dead(document, leaf):
             return Reading(_NEVER_READ.get(leaf.on_unknown, Truth.FALSE))
         return readings.get((leaf_key(leaf), kind is Kind.BLOCK), UNKNOWN)
 

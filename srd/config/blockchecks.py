@@ -11,6 +11,7 @@ from srd.config.document import Document
 from srd.config.problems import Problems, join, quote
 from srd.config.rules import Leaf, leaf_key, leaves, walk
 from srd.config.scope import is_dead, may_match, may_outrank
+from srd.signals.table import BY_NAME
 
 __all__ = ["warn_of_blocking"]
 
@@ -72,7 +73,7 @@ def _outranked(document: Document, problems: Problems) -> None:
 
 
 def _unevaluated(document: Document, problems: Problems, name: str, leaf: Leaf, path: str) -> None:
-    if is_dead(document, leaf.type, leaf.name) and not leaf.on_unknown:
+    if is_dead(document, leaf) and not leaf.on_unknown:
         problems.warn(
             path,
             f"srd cannot evaluate {leaf_key(leaf)}, so in the blocking decision {quote(name)} it "
@@ -82,17 +83,15 @@ def _unevaluated(document: Document, problems: Problems, name: str, leaf: Leaf, 
 
 
 def _narrowed(document: Document, problems: Problems, name: str, leaf: Leaf, path: str) -> None:
-    rule_name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
-    for rule in document.routing.signals.of(leaf.type):
-        own = getattr(rule, "role", rule.name) if leaf.type == "authz" else rule.name
-        if own == rule_name and rule.scope == "window":
-            problems.warn(
-                path,
-                f"scope: window of {leaf_key(leaf)} does not count in the blocking decision "
-                f"{quote(name)}: it reads the whole body",
-                "blocking: false makes the decision answer without blocking",
-            )
-            return
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    if rule is not None and rule.scope == "window":
+        problems.warn(
+            path,
+            f"scope: window of {leaf_key(leaf)} does not count in the blocking decision "
+            f"{quote(name)}: it reads the whole body",
+            "blocking: false makes the decision answer without blocking",
+        )
 
 
 def _identity(document: Document, problems: Problems) -> None:
@@ -100,8 +99,8 @@ def _identity(document: Document, problems: Problems) -> None:
     identity = authz.identity if authz else None
     if identity is not None and identity.trusted is not None:
         return
-    composers = [rule.composer for rule in document.routing.signals.complexity if rule.composer]
-    composed = any(leaf.type == "authz" for tree in composers for leaf in leaves(tree))
+    trees = [entry.composer(rule) for entry, rule in document.routing.signals.rules()]
+    composed = any(leaf.type == "authz" for tree in trees if tree for leaf in leaves(tree))
     found = [
         path
         for index in range(len(document.routing.decisions))

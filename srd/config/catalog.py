@@ -94,16 +94,6 @@ class Modules(Part, frozen=True, kw_only=True):
     feedback_detector: Opaque | None = None
     modality_detector: Toggle | None = None
 
-    @property
-    def switched_off(self) -> frozenset[str]:
-        """The signal types whose classifier the operator has switched off."""
-        switches = {
-            "domain": self.classifier.domain.enabled,
-            "pii": self.classifier.pii.enabled,
-            "jailbreak": self.prompt_guard.enabled,
-        }
-        return frozenset(name for name, enabled in switches.items() if not enabled)
-
 
 class PrototypeScoring(Part, frozen=True, kw_only=True):
     """How candidates are condensed into prototypes."""

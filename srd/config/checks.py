@@ -14,6 +14,7 @@ from srd.config.providers import ProviderModel
 from srd.config.rulechecks import check_rule_tree, check_signals
 from srd.config.rules import leaves
 from srd.config.valuechecks import check_values
+from srd.signals.table import BY_NAME, switched_off
 
 __all__ = ["check"]
 
@@ -59,17 +60,12 @@ def _version(document: Document, problems: Problems) -> None:
 
 def _switched_off(document: Document, problems: Problems) -> None:
     """A leaf whose classifier is off never matches, so its owner should know."""
-    path = "global.model_catalog.modules"
-    switches = {
-        "domain": f"{path}.classifier.domain",
-        "pii": f"{path}.classifier.pii",
-        "jailbreak": f"{path}.prompt_guard",
-    }
     trees = [decision.rules for decision in document.routing.decisions]
     used = {leaf.type for tree in trees for leaf in leaves(tree)}
-    for kind in sorted(used & document.global_.model_catalog.modules.switched_off):
+    for kind in sorted(used & switched_off(document.global_.model_catalog.modules)):
+        path = f"global.model_catalog.modules.{BY_NAME[kind].module}.enabled"
         what = f"the {kind} classifier is switched off, and decisions have {kind} conditions"
-        problems.warn(join(switches[kind], "enabled"), what, "they never match")
+        problems.warn(path, what, "they never match")
 
 
 def _auto_names(document: Document, problems: Problems) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from srd.config.document import Document
 from srd.config.rules import Leaf, leaves
-from srd.config.signals import DOMAIN_LABELS, DomainRule
+from srd.signals.domain import DOMAIN_LABELS, ENTRY, DomainRule
 
 __all__ = ["declare_domains", "domain_leaves"]
 
@@ -20,14 +20,14 @@ def declare_domains(document: Document) -> Document:
     upstream adds `other` to the labels too, which would send general prompts to every decision.
     """
     signals = document.routing.signals
-    if signals.domains:
+    if signals.of(ENTRY):
         return document
     names = dict.fromkeys(leaf.name for leaf in domain_leaves(document) if leaf.name)
     domains = tuple(
         DomainRule(name=name, mmlu_categories=() if name in DOMAIN_LABELS else ("other",))
         for name in names
     )
-    signals = msgspec.structs.replace(signals, domains=domains)
+    signals = msgspec.structs.replace(signals, **{ENTRY.section: domains})
     routing = msgspec.structs.replace(document.routing, signals=signals)
     return msgspec.structs.replace(document, routing=routing)
 
@@ -38,5 +38,5 @@ def domain_leaves(document: Document) -> list[Leaf]:
         leaf
         for decision in document.routing.decisions
         for leaf in leaves(decision.rules)
-        if leaf.type == "domain"
+        if leaf.type == ENTRY.name
     ]

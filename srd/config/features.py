@@ -9,28 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from srd.config.document import Document
 from srd.config.problems import Problems, join, quote
-from srd.config.signals import SIGNAL_KEYS
+from srd.signals.table import TABLE
 
-__all__ = ["EVALUATED_PLUGINS", "EVALUATED_SIGNALS", "warn_of_missing"]
-
-#: Leaf types that srd evaluates; a leaf of any other type never matches.
-EVALUATED_SIGNALS = frozenset(
-    (
-        "keyword",
-        "domain",
-        "embedding",
-        "complexity",
-        "language",
-        "context",
-        "structure",
-        "conversation",
-        "event",
-        "metadata",
-        "jailbreak",
-        "pii",
-        "authz",
-    )
-)
+__all__ = ["EVALUATED_PLUGINS", "warn_of_missing"]
 
 #: Plugin types that srd carries out; any other does nothing.
 EVALUATED_PLUGINS = frozenset(
@@ -83,17 +64,13 @@ def warn_of_missing(document: Document, problems: Problems) -> None:
 
 def _signals(document: Document, problems: Problems) -> Asked:
     signals = document.routing.signals
-    for leaf_type, key in SIGNAL_KEYS.items():
-        if leaf_type not in EVALUATED_SIGNALS and signals.of(leaf_type):
-            yield f"the signal {leaf_type}", f"routing.signals.{key}"
-    for index, domain in enumerate(signals.domains):
-        if domain.model_scores:
-            path = f"routing.signals.domains[{index}].model_scores"
-            yield "model_scores of domains", path
-    for index, embedding in enumerate(signals.embeddings):
-        if embedding.query_modality not in ("", "text"):
-            path = f"routing.signals.embeddings[{index}].query_modality"
-            yield "embeddings of images and audio", path
+    for entry in TABLE:
+        rules = signals.of(entry)
+        if rules and not entry.evaluated:
+            yield f"the signal {entry.name}", entry.path
+        for index, rule in enumerate(rules):
+            for feature, key in entry.missing(rule):
+                yield feature, join(join(entry.path, index), key)
     for key in ("partitions", "scores", "mappings"):
         if getattr(document.routing.projections, key):
             yield "projections", f"routing.projections.{key}"
@@ -262,4 +239,4 @@ _HINTS: dict[str, str] = {
     ),
     "models of that kind": "nothing would ask it",
 }
-_HINTS.update((f"the signal {kind}", "its leaves never match") for kind in SIGNAL_KEYS)
+_HINTS.update((f"the signal {entry.name}", "its leaves never match") for entry in TABLE)

@@ -8,7 +8,9 @@ of a document costs no recursion.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
 
 from srd.config.base import Name, Part, Word
 from srd.config.problems import join
@@ -16,7 +18,6 @@ from srd.config.problems import join
 __all__ = [
     "ALWAYS",
     "BLOCK_MARK",
-    "LEAF_TYPES",
     "Branch",
     "Leaf",
     "LeafType",
@@ -36,30 +37,9 @@ Operator = Literal["AND", "OR", "NOT"]
 #: What counts where a leaf was not evaluated: false, true, or nothing without it.
 Unknown = Literal["no_match", "match", "fail_request"]
 
-LeafType = Literal[
-    "keyword",
-    "embedding",
-    "domain",
-    "fact_check",
-    "user_feedback",
-    "reask",
-    "preference",
-    "language",
-    "context",
-    "structure",
-    "complexity",
-    "modality",
-    "authz",
-    "jailbreak",
-    "pii",
-    "kb",
-    "conversation",
-    "event",
-    "metadata",
-    "classifier",
-    "projection",
-]
-LEAF_TYPES: tuple[str, ...] = get_args(LeafType)
+#: What a leaf asks: the name of a signal type. The types are those of `srd.signals.table`, whose
+#: modules use these trees, so the annotation can only say where to look.
+LeafType = Annotated[str, msgspec.Meta(extra={"leaf_type": True})]
 
 
 class Predicate(Part, frozen=True, kw_only=True):

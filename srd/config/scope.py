@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from srd.config.base import Scope
 from srd.config.decisions import DecisionRule, Kind, kind_of
 from srd.config.document import Document
-from srd.config.features import EVALUATED_SIGNALS
 from srd.config.rules import Leaf, RuleNode, Unknown, leaf_key, leaves
 from srd.config.trees import Algebra, fold
+from srd.signals.table import BY_NAME, switched_off
 
 __all__ = [
     "Early",
     "can_be_early",
-    "default_scope",
     "full_leaves",
     "is_dead",
     "may_match",
@@ -27,40 +26,15 @@ __all__ = [
     "unknown_of",
 ]
 
-#: Exact counts, security, and what compares turns or may stand anywhere in the body.
-_FULL = frozenset(
-    (
-        "jailbreak",
-        "pii",
-        "context",
-        "conversation",
-        "structure",
-        "reask",
-        "user_feedback",
-        "fact_check",
-        "event",
-        "metadata",
-        "projection",
-    )
-)
-
-
-def default_scope(signal_type: str) -> Scope:
-    """The scope of a rule that names none; `signal_type` is a leaf type."""
-    return "full" if signal_type in _FULL else "window"
-
 
 def scope_of(document: Document, leaf: Leaf, blocking: bool = False) -> Scope:
     """The scope of the rule that a leaf refers to: full under a blocking decision, whatever the
     rule says; else its own, else its type's."""
     if blocking:
         return "full"
-    name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
-    for rule in document.routing.signals.of(leaf.type):
-        named = getattr(rule, "role", rule.name) if leaf.type == "authz" else rule.name
-        if named == name and rule.scope is not None:
-            return rule.scope
-    return default_scope(leaf.type)
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    return (rule.scope if rule else None) or entry.scope
 
 
 def unknown_of(document: Document, leaf: Leaf, blocking: bool = False) -> Unknown:
@@ -80,22 +54,16 @@ def unknown_of(document: Document, leaf: Leaf, blocking: bool = False) -> Unknow
     return "fail_request" if refuses else "no_match"
 
 
-def is_dead(document: Document, leaf_type: str, name: str) -> bool:
+def is_dead(document: Document, leaf: Leaf) -> bool:
     """True when srd cannot evaluate such a leaf for any request, known from the start: it does not
     have its signal, or the classifier is switched off. Unless the leaf says `on_unknown`, it is
     false."""
-    if leaf_type not in EVALUATED_SIGNALS:
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    if not entry.evaluated or rule is None or not entry.readable(rule):
         return True
-    signals = document.routing.signals
-    if leaf_type == "embedding":
-        own = (rule for rule in signals.embeddings if rule.name == name)
-        return any(rule.query_modality not in ("", "text") for rule in own)
-    if leaf_type not in document.global_.model_catalog.modules.switched_off:
-        return False
-    contrastive = (rule.name for rule in signals.jailbreak if rule.method == "contrastive")
-    by_examples = (rule.name for rule in signals.domains if rule.examples)
-    alive = {"jailbreak": contrastive, "domain": by_examples}
-    return name not in alive.get(leaf_type, ())
+    off = switched_off(document.global_.model_catalog.modules)
+    return not off.isdisjoint(entry.heads(rule))
 
 
 class Early(enum.StrEnum):
@@ -173,12 +141,10 @@ def _full(document: Document, rule: DecisionRule) -> tuple[str, ...]:
 
 
 def _composer(document: Document, leaf: Leaf) -> RuleNode | None:
-    """The tree that a complexity leaf's rule demands besides, or None."""
-    if leaf.type != "complexity":
-        return None
-    name = leaf.name.rpartition(":")[0]
-    rules = document.routing.signals.complexity
-    return next((rule.composer for rule in rules if rule.name == name), None)
+    """The tree that the leaf's rule demands besides, or None."""
+    entry = BY_NAME[leaf.type]
+    rule = entry.find(document.routing.signals.of(entry), leaf.name)
+    return None if rule is None else entry.composer(rule)
 
 
 #: Truth values (T, F, U) that a node can have.
@@ -246,6 +212,6 @@ _DEAD: dict[str, _Reach] = {
 
 def _own_reach(document: Document, leaf: Leaf, blocking: bool) -> _Reach:
     """The values of one leaf, without its rule's composer."""
-    if is_dead(document, leaf.type, leaf.name):
+    if is_dead(document, leaf):
         return _DEAD[leaf.on_unknown]
     return frozenset("U" if scope_of(document, leaf, blocking) == "full" else "TF")

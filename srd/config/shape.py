@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias, Union
 import msgspec
 
 from srd.config.base import Part
+from srd.signals.table import LEAF_TYPES
 
 __all__ = [
     "Anything",
@@ -147,6 +148,8 @@ def _union(inner: list[Any]) -> Shape:
 
 def _simple(annotation: Any, meta: msgspec.Meta | None) -> Shape:
     extra: Mapping[str, Any] = (meta.extra if meta else None) or {}
+    if extra.get("leaf_type"):
+        return Choice(LEAF_TYPES)
     if annotation is str:
         return Text((meta.min_length if meta else 0) or 0, bool(extra.get("word")))
     if annotation is bool:

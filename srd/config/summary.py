@@ -10,11 +10,12 @@ from srd.config.base import Scope
 from srd.config.decisions import Kind, kind_of
 from srd.config.document import Document
 from srd.config.plugins import SystemPromptConfig
-from srd.config.rules import leaves
-from srd.config.scope import Early, can_be_early, default_scope, is_dead, unknown_of
+from srd.config.rules import Leaf, leaves
+from srd.config.scope import Early, can_be_early, is_dead, unknown_of
 from srd.config.trees import one_line
+from srd.signals.table import BY_NAME
 
-__all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "default_scope", "summary"]
+__all__ = ["DecisionLine", "ModelLine", "SignalLine", "Summary", "summary"]
 
 _WIDEST_CELL = 48
 
@@ -171,16 +172,15 @@ def _signals(document: Document) -> tuple[SignalLine, ...]:
     for decision in document.routing.decisions:
         blocks = kind_of(decision) is Kind.BLOCK
         for leaf in leaves(decision.rules):
-            name = leaf.name.rpartition(":")[0] if leaf.type == "complexity" else leaf.name
-            used[leaf.type, name] = used.get((leaf.type, name), False) or blocks
+            key = (leaf.type, BY_NAME[leaf.type].split(leaf.name)[0])
+            used[key] = used.get(key, False) or blocks
     lines = []
-    for leaf_type, rule in document.routing.signals.rules():
-        name = getattr(rule, "role", rule.name) if leaf_type == "authz" else rule.name
-        dead = is_dead(document, leaf_type, name)
-        scope = "window" if dead else rule.scope or default_scope(leaf_type)
-        key = (leaf_type, name)
+    for entry, rule in document.routing.signals.rules():
+        key = (entry.name, entry.key(rule))
+        dead = is_dead(document, Leaf(type=entry.name, name=key[1]))
+        scope = "window" if dead else rule.scope or entry.scope
         blocking = used.get(key, False) and not dead
-        lines.append(SignalLine(leaf_type, name, scope, key in used, blocking))
+        lines.append(SignalLine(*key, scope, key in used, blocking))
     return tuple(lines)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from srd.evidence.account import Account
+
 
 class Basis(enum.StrEnum):
     """On what evidence it was decided; the value of `x-vsr-decision-basis`."""
@@ -85,6 +87,7 @@ class Decision:
     system_prompt_injected: bool = False
     plugins: tuple[str, ...] = ()
     not_carried_out: tuple[str, ...] = ()
+    account: Account | None = None  # the texts that it was made on
 
     def __repr__(self) -> str:
         total = "?" if self.body_bytes is None else str(self.body_bytes)

@@ -110,7 +110,7 @@ class Engine:
         def dead(leaf: Leaf, key: str) -> bool:
             if answered is None:
                 return False
-            return key not in answered or is_dead(document, leaf.type, leaf.name)
+            return key not in answered or is_dead(document, leaf)
 
         self._table = LeafTable(lambda leaf, block: unknown_of(document, leaf, block), dead)
         blocks = [kind_of(rule) is Kind.BLOCK for rule in self.decisions]

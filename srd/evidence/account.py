@@ -39,3 +39,7 @@ class Account:
 
     def __repr__(self) -> str:
         return f"<Account of {self.turns} turns, {self.held or 'nothing held'}>"
+
+
+#: The account of a text that no user wrote, or of nothing.
+NOTHING = Account()

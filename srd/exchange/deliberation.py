@@ -45,7 +45,8 @@ from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
 from srd.exchange.subject import Subject, Witness, told
 from srd.plugins.errors import Immediate
-from srd.signals.base import Evidence, Reading, Truth
+from srd.signals.base import Evidence, Reach, Reading, Truth
+from srd.signals.readings import is_open
 
 Outcome = Decision | Immediate
 
@@ -409,7 +410,7 @@ class Deliberation:
             self._confident = all(
                 unsettled[key].value is not Truth.UNKNOWN
                 for key, signal in self._policy.by_key.items()
-                if signal.heads and signal.scope == "window"
+                if signal.heads and signal.reach is Reach.WINDOW
             )
         return sight
 
@@ -551,7 +552,7 @@ class Deliberation:
         keys = frozenset(
             key
             for key in sight.verdict.blocking
-            if (signal := self._policy.by_key.get(key)) and signal.is_open(sight.evidence)
+            if (signal := self._policy.by_key.get(key)) and is_open(signal.reach, sight.evidence)
         )
         known = self._scored is not None and self._scores is not None
         already = self._scored[1] if known and self._scored is not None else frozenset()

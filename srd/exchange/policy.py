@@ -21,9 +21,8 @@ from srd.evidence.human import Harness
 from srd.plugins.entry import Phase
 from srd.plugins.table import TABLE
 from srd.signals.authz import RoleSignal
-from srd.signals.base import Signal
+from srd.signals.base import Reach, Signal
 from srd.signals.catalog import SignalSet, compile_signals
-
 
 #: Characters of a text that are kept for rules that do not block.
 MOST_TEXT = 262_144
@@ -108,7 +107,7 @@ class Policy:
     @property
     def reads_beside(self) -> bool:
         """True when a rule over more than texts answers before the body's end."""
-        return any(s.type in _BESIDE and s.scope == "window" for s in self.signals.signals)
+        return any(s.type in _BESIDE and s.reach is Reach.WINDOW for s in self.signals.signals)
 
     @property
     def wants_tools(self) -> bool:
@@ -172,4 +171,4 @@ def build_policy(
 
 def needed_heads(signals: SignalSet) -> frozenset[str]:
     """Classifier heads that a configuration can ask for; none: no classifier is needed."""
-    return signals.heads("window") | signals.heads("full") | signals.history_heads
+    return signals.heads()

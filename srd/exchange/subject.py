@@ -14,7 +14,7 @@ from srd.body.body import Body
 from srd.classify.api import Ask, Scores
 from srd.config.globals import Router
 from srd.evidence import fold
-from srd.evidence.account import Account, Deciding
+from srd.evidence.account import NOTHING, Account, Deciding
 from srd.evidence.conversation import (
     Conversation,
     HumanTurn,
@@ -51,7 +51,7 @@ class Subject:
     settled: bool = True
     turns: bool = False
     whole: bool = False
-    account: Account = Account()
+    account: Account = NOTHING
 
     def ask(self, heads: frozenset[str]) -> Ask:
         """The question about it."""

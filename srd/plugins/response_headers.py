@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from srd.plugins.errors import SCHEMA_VERSION
 from srd.plugins.headers import SPOOFABLE_PREFIXES, header_value
 from srd.plugins.table import debug_headers
+from srd.signals.table import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,28 +20,6 @@ if TYPE_CHECKING:
     from srd.decide.decision import Decision
 
 PREFIX = "x-vsr-"
-#: Signal type -> the end of `x-vsr-matched-…`. metadata and classifier have none upstream.
-MATCHED = {
-    "keyword": "keywords",
-    "embedding": "embeddings",
-    "domain": "domains",
-    "fact_check": "fact-check",
-    "user_feedback": "user-feedback",
-    "reask": "reask",
-    "preference": "preference",
-    "language": "language",
-    "context": "context",
-    "structure": "structure",
-    "complexity": "complexity",
-    "modality": "modality",
-    "authz": "authz",
-    "jailbreak": "jailbreak",
-    "pii": "pii",
-    "kb": "kb",
-    "conversation": "conversation",
-    "event": "event",
-    "projection": "projections",
-}
 
 
 def response_headers(
@@ -89,16 +68,18 @@ def _decided(decision: Decision) -> Iterator[tuple[str, str]]:
 
 def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
     matched: dict[str, list[str]] = {}
-    tokens: float | None = None
+    scores: dict[str, float] = {}
     for fact in decision.signals:
         names = matched.setdefault(fact.type, [])
         if fact.value == "true" and fact.name not in names:  # it may be told for both its uses
             names.append(fact.name)
-        if fact.type == "context" and fact.score is not None:
-            tokens = fact.score
-    for kind, ending in MATCHED.items():
-        yield f"x-vsr-matched-{ending}", ",".join(matched.get(kind, ()))
+        if fact.score is not None:
+            scores[fact.type] = fact.score
+    for entry in TABLE:
+        if entry.header:
+            yield f"x-vsr-matched-{entry.header}", ",".join(matched.get(entry.name, ()))
     total = "?" if decision.body_bytes is None else str(decision.body_bytes)
     yield "x-vsr-decision-bytes", f"{decision.bytes_read}/{total}"
-    if tokens is not None:
-        yield "x-vsr-context-token-count", str(int(tokens))
+    for entry in TABLE:
+        if entry.score_header and entry.name in scores:
+            yield entry.score_header, str(int(scores[entry.name]))

@@ -6,13 +6,29 @@ who authenticates; a header that the proxy does not overwrite is the client's wo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from srd.config.signals import RoleBinding
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.config.base import Name, Part
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.readings import is_open, yes_or_no
 
 USER_HEADER = "x-authz-user-id"
 GROUPS_HEADER = "x-authz-user-groups"
+
+
+class Subject(Part, frozen=True, kw_only=True):
+    """A user or a group."""
+
+    kind: Literal["User", "Group"]
+    name: Name
+
+
+class RoleBinding(Rule, frozen=True, kw_only=True):
+    """Who has a role; an `authz` leaf names the role."""
+
+    role: Name
+    subjects: tuple[Subject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -25,7 +41,7 @@ class RoleSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     users: frozenset[str]
     groups: frozenset[str]
     user_header: str = USER_HEADER
@@ -35,7 +51,7 @@ class RoleSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`detail` says by which kind of subject, never whom."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
         user = evidence.headers.get(self.user_header, "").strip()
         listed = evidence.headers.get(self.groups_header, "").split(",")
@@ -51,7 +67,7 @@ class RoleSignal:
 def compile_role(
     role: str,
     bindings: Sequence[RoleBinding],
-    scope: Scope,
+    reach: Reach,
     *,
     user_header: str = USER_HEADER,
     groups_header: str = GROUPS_HEADER,
@@ -60,9 +76,31 @@ def compile_role(
     subjects = [s for binding in bindings if binding.role == role for s in binding.subjects]
     return RoleSignal(
         role,
-        scope,
+        reach,
         frozenset(s.name.strip() for s in subjects if s.kind == "User"),
         frozenset(s.name.strip() for s in subjects if s.kind == "Group"),
         user_header.lower(),
         groups_header.lower(),
     )
+
+
+def _compile(rule: RoleBinding, making: Making[RoleBinding]) -> RoleSignal:
+    authz = making.shop.document.global_.services.authz
+    identity = authz.identity if authz else None
+    return compile_role(
+        rule.role,
+        making.rules,
+        making.reach,
+        user_header=identity.user_id_header if identity else USER_HEADER,
+        groups_header=identity.user_groups_header if identity else GROUPS_HEADER,
+    )
+
+
+ENTRY = SignalType(
+    name="authz",
+    section="role_bindings",
+    rule=RoleBinding,
+    key=lambda rule: rule.role,
+    compile=_compile,
+    header="authz",
+)

@@ -8,12 +8,23 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
 from srd.classify.api import Scores
 from srd.config.trees import Truth as Truth
 
-Scope = Literal["window", "full"]
+
+class Reach(enum.Enum):
+    """How far a signal must see before it may answer.
+
+    WINDOW: a deterministic beginning of the deciding text (scope window). TURNS: all turns (scope
+    full, over what was said in them). BODY: everything (scope full, over what may stand behind the
+    turns: metadata, parameters, tools, a system text, a repeated member).
+    """
+
+    WINDOW = "window"
+    TURNS = "turns"
+    BODY = "body"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +90,9 @@ class Evidence:
 
     `settled`: no scope-window signal may stay UNKNOWN for want of text (window full, message ended,
     budget spent, or whole). `turns`: all turns are known, so full-scope signals that read turns
-    only must answer. `whole`: the body has ended, so all signals must answer. `forced`: nobody
-    waits any longer; UNKNOWN readings then count as each leaf says (`srd.config.scope.unknown_of`).
+    only must answer. `whole`: the body has ended, so all signals must answer; it implies `turns`.
+    `forced`: nobody waits any longer; UNKNOWN readings then count as each leaf says
+    (`srd.config.scope.unknown_of`).
 
     `scores` is the classifier's answer for `text` and `segments`, or None while it is out.
     `history_scores` likewise for `history_text`, asked for only where `SignalSet.history_heads`
@@ -103,11 +115,15 @@ class Evidence:
     params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __post_init__(self) -> None:
+        if self.whole and not self.turns:
+            object.__setattr__(self, "turns", True)
+
 
 class Signal(Protocol):
     """One configured rule of one signal type.
 
-    Properties: `type` and `name` as in the document (a decision leaf is `type:name`), `scope`, and
+    Properties: `type` and `name` as in the document (a decision leaf is `type:name`), `reach`, and
     `heads`, the classifier heads it needs ("domain", "jailbreak", "pii", "embedding"). `read` is
     pure, O(len(text)) and never raises on any text.
     """
@@ -123,7 +139,7 @@ class Signal(Protocol):
         ...
 
     @property
-    def scope(self) -> Scope:
+    def reach(self) -> Reach:
         """How much of the body it needs."""
         ...
 

@@ -5,15 +5,36 @@ must not know how embeddings are made.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+import msgspec
+
+from srd.config.base import Part, Word
+from srd.config.rules import RuleNode
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
 from srd.signals.composer import Composer
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.prototypes import PrototypeBank
 from srd.signals.readings import FALSE, is_blank, is_final, yes_or_no
 
 Level = Literal["hard", "medium", "easy"]
-LEVELS: tuple[Level, ...] = ("hard", "medium", "easy")
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+class Candidates(Part, frozen=True, kw_only=True):
+    """Prototypes of one side of a complexity rule."""
+
+    candidates: tuple[Word, ...] = ()
+    image_candidates: tuple[str, ...] = ()
+
+
+class ComplexityRule(Rule, frozen=True, kw_only=True):
+    """Hard, easy or medium; a leaf names `rule:level`. `composer` must hold for it to count."""
+
+    threshold: float = 0.0
+    hard: Candidates = msgspec.field(default_factory=Candidates)
+    easy: Candidates = msgspec.field(default_factory=Candidates)
+    composer: RuleNode | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -27,7 +48,7 @@ class ComplexitySignal:
 
     rule: str
     level: Level
-    scope: Scope
+    reach: Reach
     threshold: float
     hard: PrototypeBank
     easy: PrototypeBank
@@ -47,9 +68,9 @@ class ComplexitySignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """Answers only when no more text will come: similarity is no probability."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.scope, evidence):
+        if is_blank(self.reach, evidence):
             return FALSE
         embedding = evidence.scores.embedding if evidence.scores else None
         hard, easy = self.hard.score(embedding), self.easy.score(embedding)
@@ -71,3 +92,35 @@ class ComplexitySignal:
 
     def __repr__(self) -> str:
         return f"<complexity:{self.name} at {self.threshold}>"
+
+
+def _composer(rule: ComplexityRule, making: Making[ComplexityRule]) -> Composer | None:
+    tree = rule.composer
+    return None if tree is None else Composer(tree, making.signals_of(tree))
+
+
+def _compile(rule: ComplexityRule, making: Making[ComplexityRule]) -> ComplexitySignal | None:
+    level = next((level for level in LEVELS if level == making.answer), None)
+    if level is None:
+        return None
+    return ComplexitySignal(
+        rule.name,
+        level,
+        making.reach,
+        rule.threshold,
+        making.shop.bank(rule.hard.candidates),
+        making.shop.bank(rule.easy.candidates),
+        _composer(rule, making),
+    )
+
+
+ENTRY = SignalType(
+    name="complexity",
+    section="complexity",
+    rule=ComplexityRule,
+    answers=LEVELS,
+    composer=lambda rule: rule.composer,
+    heads=lambda rule: frozenset({"embedding"}),
+    compile=_compile,
+    header="complexity",
+)

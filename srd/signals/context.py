@@ -7,7 +7,9 @@ the counts come from.
 
 from dataclasses import dataclass
 
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.config.base import TokenCount
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Making, Place, Rule, SignalType
 from srd.signals.readings import is_final, yes_or_no
 
 BYTES_PER_TOKEN = 4
@@ -15,6 +17,13 @@ TOKENS_PER_IMAGE = 8192
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_TOOL = 8
 _OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens")
+
+
+class ContextRule(Rule, frozen=True, kw_only=True):
+    """An estimate of tokens, both bounds included; `max_tokens` None means no upper bound."""
+
+    min_tokens: TokenCount = 0
+    max_tokens: TokenCount | None = None
 
 
 def estimate_tokens(evidence: Evidence) -> int:
@@ -45,7 +54,7 @@ class ContextSignal:
     """True when the estimate lies in [min_tokens, max_tokens]; None is no upper bound."""
 
     name: str
-    scope: Scope
+    reach: Reach
     min_tokens: int
     max_tokens: int | None
     type: str = "context"
@@ -53,7 +62,7 @@ class ContextSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`score` is the estimate. Final only with the text it counts."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
         tokens = estimate_tokens(evidence)
         inside = tokens >= self.min_tokens and (
@@ -64,3 +73,26 @@ class ContextSignal:
     def __repr__(self) -> str:
         upper = "" if self.max_tokens is None else self.max_tokens
         return f"<context:{self.name} {self.min_tokens}..{upper}>"
+
+
+def _check(rule: ContextRule, place: Place) -> None:
+    if rule.max_tokens is not None and rule.min_tokens > rule.max_tokens:
+        what = f"min_tokens {rule.min_tokens} is more than max_tokens {rule.max_tokens}"
+        place.problems.error(place.at("min_tokens"), what)
+
+
+def _compile(rule: ContextRule, making: Making[ContextRule]) -> ContextSignal:
+    return ContextSignal(rule.name, making.reach, rule.min_tokens, rule.max_tokens)
+
+
+ENTRY = SignalType(
+    name="context",
+    section="context",
+    rule=ContextRule,
+    check=_check,
+    scope="full",
+    reach=lambda rule: Reach.BODY,
+    compile=_compile,
+    header="context",
+    score_header="x-vsr-context-token-count",
+)

@@ -5,12 +5,43 @@ messages are written.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
+from srd.config.base import Part
 from srd.config.rules import Predicate
-from srd.config.signals import ConversationRule, ConversationSource
-from srd.signals.base import UNKNOWN, Evidence, MessageFacts, Reading, Scope
+from srd.signals.base import UNKNOWN, Evidence, MessageFacts, Reach, Reading
+from srd.signals.checks import check_predicate
+from srd.signals.entry import Place, Rule, SignalType
 from srd.signals.predicates import keeps
 from srd.signals.readings import is_final, yes_or_no
+
+
+class ConversationSource(Part, frozen=True, kw_only=True):
+    """What is counted in the message array."""
+
+    type: Literal[
+        "message",
+        "tool_definition",
+        "assistant_tool_call",
+        "assistant_tool_cycle",
+        "active_tool_loop",
+        "image_content",
+    ]
+    role: str = ""
+
+
+class ConversationFeature(Part, frozen=True, kw_only=True):
+    """How it is counted."""
+
+    type: Literal["exists", "count"]
+    source: ConversationSource
+
+
+class ConversationRule(Rule, frozen=True, kw_only=True):
+    """The shape of a conversation."""
+
+    feature: ConversationFeature
+    predicate: Predicate | None = None
 
 
 def count_of(source: ConversationSource, facts: MessageFacts) -> int:
@@ -37,7 +68,7 @@ class ConversationSignal:
     """A count, or its presence, against the predicate; without one, at least one."""
 
     name: str
-    scope: Scope
+    reach: Reach
     feature: str
     source: ConversationSource
     predicate: Predicate | None
@@ -46,7 +77,7 @@ class ConversationSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`score` is the count. Answers only when no more messages will come."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
         count = count_of(self.source, evidence.facts)
         value = float(count > 0) if self.feature == "exists" else float(count)
@@ -56,7 +87,28 @@ class ConversationSignal:
         return f"<conversation:{self.name} {self.feature} of {self.source.type}>"
 
 
-def compile_conversation(rule: ConversationRule, scope: Scope) -> ConversationSignal:
+def compile_conversation(rule: ConversationRule, reach: Reach) -> ConversationSignal:
     """The rule, ready to be read."""
     feature = rule.feature
-    return ConversationSignal(rule.name, scope, feature.type, feature.source, rule.predicate)
+    return ConversationSignal(rule.name, reach, feature.type, feature.source, rule.predicate)
+
+
+def _reach(rule: ConversationRule) -> Reach:
+    """Tools are declared anywhere in the body; all else is counted in the turns."""
+    return Reach.BODY if rule.feature.source.type == "tool_definition" else Reach.TURNS
+
+
+def _check(rule: ConversationRule, place: Place) -> None:
+    check_predicate(place.problems, place.at("predicate"), rule.predicate)
+
+
+ENTRY = SignalType(
+    name="conversation",
+    section="conversation",
+    rule=ConversationRule,
+    check=_check,
+    scope="full",
+    reach=_reach,
+    compile=lambda rule, making: compile_conversation(rule, making.reach),
+    header="conversation",
+)

@@ -5,19 +5,59 @@ and here it is said how sure a label must be. It must not know how probabilities
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from srd.config.signals import DomainRule
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
-from srd.signals.examples import ExampleContest, confidence_of
+from srd.config.base import Name, Part, Word
+from srd.config.problems import closest, quote
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
+from srd.signals.entry import Making, Place, Rule, SignalType
+from srd.signals.examples import BACKGROUND, ExampleCategory, ExampleContest, confidence_of
 from srd.signals.readings import FALSE, is_blank, is_final, is_open, yes_or_no
+
+#: The labels that a domain classifier knows (as upstream).
+DOMAIN_LABELS: tuple[str, ...] = (
+    "biology",
+    "business",
+    "chemistry",
+    "computer science",
+    "economics",
+    "engineering",
+    "health",
+    "history",
+    "law",
+    "math",
+    "other",
+    "philosophy",
+    "physics",
+    "psychology",
+)
 
 Mode = Literal["top", "entropy"]
 
 #: Normalized entropy under which a distribution is sure of its top label (as upstream).
 SURE_ENTROPY = 0.4
+
+
+class ModelScore(Part, frozen=True, kw_only=True):
+    """Upstream's legacy per-domain model score; read, never used."""
+
+    model: Name
+    score: float = 0.0
+    use_reasoning: bool = False
+
+
+class DomainRule(Rule, frozen=True, kw_only=True):
+    """A subject.
+
+    `mmlu_categories` maps classifier labels to this name; `examples` (ours) with `description` make
+    a category of its own, matched by embedding.
+    """
+
+    mmlu_categories: tuple[str, ...] = ()
+    model_scores: tuple[ModelScore, ...] = ()
+    examples: tuple[Word, ...] = ()
 
 
 class Category(NamedTuple):
@@ -94,7 +134,7 @@ class DomainSignal:
     """A declared domain that stands for one or more labels of the classifier."""
 
     name: str
-    scope: Scope
+    reach: Reach
     labels: frozenset[str]  # lower case
     policy: DomainPolicy
     type: str = "domain"
@@ -102,15 +142,15 @@ class DomainSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` is the matched label's probability, `score` the best among our labels."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.scope, evidence):
+        if is_blank(self.reach, evidence):
             return FALSE
         scores = evidence.scores
         if scores is None or scores.top is None or not scores.domain:
             return UNKNOWN
         is_sure = scores.top[1] >= self.policy.early_confidence
-        if not is_sure and not is_final(self.scope, evidence):
+        if not is_sure and not is_final(self.reach, evidence):
             return UNKNOWN
         ours = _best(scores.domain, self.labels)
         matched = self.policy.matched(scores.domain, scores.top)
@@ -134,16 +174,16 @@ class ExampleDomainSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     contest: ExampleContest
     type: str = "domain"
     heads: frozenset[str] = frozenset({"embedding"})
 
     def read(self, evidence: Evidence) -> Reading:
         """`score` is the margin over the background."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.scope, evidence):
+        if is_blank(self.reach, evidence):
             return FALSE
         embedding = evidence.scores.embedding if evidence.scores else None
         margins = self.contest.margins(embedding) if embedding is not None else {}
@@ -167,3 +207,70 @@ def labels_of(rule: DomainRule, rules: Sequence[DomainRule]) -> frozenset[str]:
     if rule.name.lower() not in claimed:
         own.add(rule.name.lower())
     return frozenset(own)
+
+
+def _heads(rule: DomainRule) -> frozenset[str]:
+    return frozenset({"embedding" if rule.examples else "domain"})
+
+
+def _contest(making: Making[DomainRule]) -> ExampleContest:
+    """Every declared domain with examples, used by a decision or not: they compete."""
+    shop = making.shop
+    background = shop.embed(BACKGROUND)
+    categories = []
+    for rule in making.rules:
+        if rule.examples and background is not None:
+            described = (rule.description,) if rule.description else ()
+            texts = tuple(dict.fromkeys((*rule.examples, *described)))
+            vectors = shop.embed(texts) or ()
+            categories.append(
+                ExampleCategory.of(rule.name, texts, vectors, background, shop.options)
+            )
+    return ExampleContest(tuple(categories))
+
+
+def _compile(rule: DomainRule, making: Making[DomainRule]) -> DomainSignal | ExampleDomainSignal:
+    shop = making.shop
+    if rule.examples:
+        contest = shop.once("domain", lambda: _contest(making))
+        return ExampleDomainSignal(rule.name, making.reach, contest)
+    module = shop.modules.classifier.domain
+    policy = DomainPolicy(module.threshold, shop.early, module.fallback_category)
+    return DomainSignal(rule.name, making.reach, labels_of(rule, making.rules), policy)
+
+
+def _check(rule: DomainRule, place: Place) -> None:
+    for number, label in enumerate(rule.mmlu_categories):
+        if label and label.casefold() not in DOMAIN_LABELS:
+            place.problems.error(
+                place.at("mmlu_categories", number),
+                f"{quote(label)} is not a label of the domain classifier",
+                closest(label, DOMAIN_LABELS) or "known: " + ", ".join(DOMAIN_LABELS),
+            )
+    if not rule.name or rule.mmlu_categories or rule.examples:
+        return
+    if rule.name.casefold() not in DOMAIN_LABELS:
+        note = "" if place.used else "; no decision uses it"
+        place.problems.warn(
+            place.at("name"),
+            f"domain {quote(rule.name)} never matches: it is no label of the classifier{note}",
+            "give it mmlu_categories, or examples to match by similarity",
+        )
+
+
+def _missing(rule: DomainRule) -> Iterator[tuple[str, str]]:
+    if rule.model_scores:
+        yield "model_scores of domains", "model_scores"
+
+
+ENTRY = SignalType(
+    name="domain",
+    section="domains",
+    rule=DomainRule,
+    check=_check,
+    missing=_missing,
+    heads=_heads,
+    module="classifier.domain",
+    compile=_compile,
+    header="domains",
+)

@@ -4,12 +4,24 @@ Why this file exists: rules of this type compete (soft matching, top_k), so each
 scores of all. It must not know how embeddings are made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.config.base import Word
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.prototypes import PrototypeBank
 from srd.signals.readings import FALSE, is_blank, is_final, yes_or_no
+
+
+class EmbeddingRule(Rule, frozen=True, kw_only=True):
+    """Similar to one of the candidates."""
+
+    threshold: float = 0.0
+    candidates: tuple[Word, ...] = ()
+    aggregation_method: Literal["", "mean", "max", "any"] = ""
+    query_modality: Literal["", "text", "image", "audio"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +72,16 @@ class EmbeddingSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     contest: EmbeddingContest
     type: str = "embedding"
     heads: frozenset[str] = frozenset({"embedding"})
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` and `score` are the prototype score."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.scope, evidence):
+        if is_blank(self.reach, evidence):
             return FALSE
         embedding = evidence.scores.embedding if evidence.scores else None
         if embedding is None:
@@ -83,3 +95,43 @@ class EmbeddingSignal:
 
     def __repr__(self) -> str:
         return f"<embedding:{self.name} in {self.contest!r}>"
+
+
+def _reads_text(rule: EmbeddingRule) -> bool:
+    """False for rules over images and audio, which srd cannot embed."""
+    return rule.query_modality in ("", "text")
+
+
+def _contest(making: Making[EmbeddingRule]) -> EmbeddingContest:
+    """Every declared rule over text, used by a decision or not: they compete."""
+    config, bank = making.shop.embedding, making.shop.bank
+    rivals = tuple(
+        EmbeddingRival(r.name, r.threshold, bank(r.candidates, r.aggregation_method))
+        for r in making.rules
+        if _reads_text(r)
+    )
+    return EmbeddingContest(
+        rivals, config.top_k, config.min_score_threshold, config.enable_soft_matching
+    )
+
+
+def _compile(rule: EmbeddingRule, making: Making[EmbeddingRule]) -> EmbeddingSignal:
+    contest = making.shop.once("embedding", lambda: _contest(making))
+    return EmbeddingSignal(rule.name, making.reach, contest)
+
+
+def _missing(rule: EmbeddingRule) -> Iterator[tuple[str, str]]:
+    if not _reads_text(rule):
+        yield "embeddings of images and audio", "query_modality"
+
+
+ENTRY = SignalType(
+    name="embedding",
+    section="embeddings",
+    rule=EmbeddingRule,
+    missing=_missing,
+    heads=lambda rule: frozenset({"embedding"}),
+    readable=_reads_text,
+    compile=_compile,
+    header="embeddings",
+)

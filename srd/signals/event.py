@@ -5,11 +5,12 @@ know what an event leads to.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from srd.config.signals import EventRule
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.config.base import Word
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
 from srd.signals.borders import BEFORE, BEHIND, before_last_word, marked
+from srd.signals.entry import Rule, SignalType
 from srd.signals.patterns import compile_re2, literal_pattern
 from srd.signals.readings import FALSE, is_final, is_open
 from srd.signals.text import excerpt
@@ -26,6 +27,15 @@ _TEMPORAL = b"".join(
 )
 
 
+class EventRule(Rule, frozen=True, kw_only=True):
+    """Words of incidents and operations."""
+
+    event_types: tuple[Word, ...] = ()
+    severities: tuple[Literal["critical", "high", "medium", "low"], ...] = ()
+    action_codes: tuple[Word, ...] = ()
+    temporal: bool = False
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class EventSignal:
     """True when any criterion has matched; `confidence` is .5 + .5 x the share that has.
@@ -35,16 +45,16 @@ class EventSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     criteria: tuple[tuple[str, Any], ...]  # (what it is called, re2 over bytes)
     type: str = "event"
     heads: frozenset[str] = frozenset()
 
     def read(self, evidence: Evidence) -> Reading:
         """`score` is the share of criteria matched, `detail` names them."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
-        final = is_final(self.scope, evidence)
+        final = is_final(self.reach, evidence)
         data = marked(excerpt(evidence.text if final else before_last_word(evidence.text)))
         matched = [label for label, pattern in self.criteria if pattern.search(data)]
         if matched:
@@ -56,7 +66,7 @@ class EventSignal:
         return f"<event:{self.name} by {', '.join(label for label, _ in self.criteria)}>"
 
 
-def compile_event(rule: EventRule, scope: Scope) -> EventSignal:
+def compile_event(rule: EventRule, reach: Reach) -> EventSignal:
     """The rule, ready to be read. Blank words are skipped, an empty list is no criterion."""
     lists = (
         ("event_type", rule.event_types),
@@ -70,8 +80,18 @@ def compile_event(rule: EventRule, scope: Scope) -> EventSignal:
         for label, pattern in patterns
         if pattern
     )
-    return EventSignal(rule.name, scope, criteria)
+    return EventSignal(rule.name, reach, criteria)
 
 
 def _any_word(words: tuple[str, ...]) -> bytes:
     return b"|".join(literal_pattern(word.strip()) for word in words if word.strip())
+
+
+ENTRY = SignalType(
+    name="event",
+    section="events",
+    rule=EventRule,
+    scope="full",
+    compile=lambda rule, making: compile_event(rule, making.reach),
+    header="event",
+)

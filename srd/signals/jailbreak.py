@@ -6,11 +6,27 @@ patterns against benign ones. It must not know how either is computed.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from srd.classify.api import Scores
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.config.base import Fraction, Word
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.prototypes import PrototypeBank
 from srd.signals.readings import FALSE, history_text, is_blank, is_final, is_open
+
+#: Contrastive rules that name no threshold (as upstream).
+_CONTRASTIVE_THRESHOLD = 0.1
+
+
+class JailbreakRule(Rule, frozen=True, kw_only=True):
+    """Attacks on the model's rules. `threshold` None means the guard's own."""
+
+    method: Literal["", "classifier", "contrastive"] = ""
+    threshold: Fraction | None = None
+    include_history: bool = False
+    jailbreak_patterns: tuple[Word, ...] = ()
+    benign_patterns: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,7 +40,7 @@ class JailbreakSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     threshold: float
     early_confidence: float
     include_history: bool = False
@@ -39,9 +55,9 @@ class JailbreakSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` and `score` are the risk."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
-        final = is_final(self.scope, evidence)
+        final = is_final(self.reach, evidence)
         risks = self._risks(evidence)
         known = [risk for risk in risks if risk is not None]
         worst = max(known, default=0.0)
@@ -58,7 +74,7 @@ class JailbreakSignal:
 
     def _risks(self, evidence: Evidence) -> Sequence[float | None]:
         """One risk for each text that counts, None where the classifier's answer is out."""
-        risks = [] if is_blank(self.scope, evidence) else [self._risk(evidence.scores)]
+        risks = [] if is_blank(self.reach, evidence) else [self._risk(evidence.scores)]
         if self.include_history and history_text(evidence):
             risks.append(self._risk(evidence.history_scores))
         return risks
@@ -73,3 +89,39 @@ class JailbreakSignal:
 
     def __repr__(self) -> str:
         return f"<jailbreak:{self.name} {self._method} at {self.threshold}>"
+
+
+def _heads(rule: JailbreakRule) -> frozenset[str]:
+    return frozenset({"embedding" if rule.method == "contrastive" else "jailbreak"})
+
+
+def _threshold(rule: JailbreakRule, guard: float) -> float:
+    return rule.threshold or (_CONTRASTIVE_THRESHOLD if rule.method == "contrastive" else guard)
+
+
+def _compile(rule: JailbreakRule, making: Making[JailbreakRule]) -> JailbreakSignal:
+    is_contrastive = rule.method == "contrastive"
+    bank = making.shop.bank
+    return JailbreakSignal(
+        rule.name,
+        making.reach,
+        _threshold(rule, making.shop.modules.prompt_guard.threshold),
+        making.shop.early,
+        rule.include_history,
+        bank(rule.jailbreak_patterns) if is_contrastive else None,
+        bank(rule.benign_patterns) if is_contrastive else None,
+    )
+
+
+ENTRY = SignalType(
+    name="jailbreak",
+    section="jailbreak",
+    rule=JailbreakRule,
+    scope="full",
+    reach=lambda rule: Reach.BODY if rule.include_history else Reach.TURNS,
+    heads=_heads,
+    module="prompt_guard",
+    compile=_compile,
+    guards=True,
+    header="jailbreak",
+)

@@ -6,17 +6,34 @@ occurrence is measured lives in patterns, fuzzy, bm25 and ngram; it must not kno
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
-from srd.config.signals import KeywordRule
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.config.base import Fraction, NotNegative, Positive, Word
+from srd.config.problems import quote
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
 from srd.signals.bm25 import Bm25Keywords
+from srd.signals.checks import check_pattern
+from srd.signals.entry import Place, Rule, SignalType
 from srd.signals.fuzzy import FuzzyWords
 from srd.signals.ngram import NgramWords
 from srd.signals.patterns import LiteralSet, PatternList
 from srd.signals.readings import FALSE, is_final, is_open
 
 _DETAIL_KEYWORDS = 8
+
+
+class KeywordRule(Rule, frozen=True, kw_only=True):
+    """Words or patterns. No `method` means literals with word boundaries."""
+
+    operator: Literal["AND", "OR", "NOR"]
+    keywords: tuple[Word, ...] = ()
+    case_sensitive: bool = False
+    method: Literal["", "regex", "bm25", "ngram"] = ""
+    fuzzy_match: bool = False
+    fuzzy_threshold: NotNegative = 2
+    bm25_threshold: float = 0.1
+    ngram_threshold: Fraction = 0.4
+    ngram_arity: Positive = 3
 
 
 class Matcher(Protocol):
@@ -40,7 +57,7 @@ class KeywordSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     operator: str
     keywords: tuple[str, ...]
     matcher: Matcher
@@ -50,9 +67,9 @@ class KeywordSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """Never raises; linear in the text."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
-        final = is_final(self.scope, evidence)
+        final = is_final(self.reach, evidence)
         exact = self.matcher.found(evidence.text, final=final)
         near = self.fuzzy.found(evidence.text, final=final) - exact if self.fuzzy else set()
         count = len(exact) + len(near)
@@ -75,7 +92,7 @@ class KeywordSignal:
         return f"<keyword:{self.name} {self.operator} of {len(self.keywords)} {self.matcher!r}>"
 
 
-def compile_keyword(rule: KeywordRule, scope: Scope) -> KeywordSignal:
+def compile_keyword(rule: KeywordRule, reach: Reach) -> KeywordSignal:
     """The rule, ready to be read.
 
     :raises RuleError: if RE2 refuses a pattern of `method: regex`.
@@ -84,7 +101,7 @@ def compile_keyword(rule: KeywordRule, scope: Scope) -> KeywordSignal:
     # Upstream applies fuzzy_match to the regex methods only (section 1.16).
     is_fuzzy = rule.fuzzy_match and rule.method in ("", "regex")
     fuzzy = FuzzyWords.of(keywords, rule.fuzzy_threshold or 2) if is_fuzzy else None
-    return KeywordSignal(rule.name, scope, rule.operator, keywords, _matcher(rule, keywords), fuzzy)
+    return KeywordSignal(rule.name, reach, rule.operator, keywords, _matcher(rule, keywords), fuzzy)
 
 
 def _matcher(rule: KeywordRule, keywords: Sequence[str]) -> Matcher:
@@ -100,3 +117,27 @@ def _matcher(rule: KeywordRule, keywords: Sequence[str]) -> Matcher:
     if rule.method == "regex":
         return PatternList.of(rule.name, keywords, case_sensitive=rule.case_sensitive)
     return LiteralSet.of(keywords, case_sensitive=rule.case_sensitive)
+
+
+def _check(rule: KeywordRule, place: Place) -> None:
+    problems, path = place.problems, place.at("keywords")
+    if not rule.keywords and rule.name and not problems.broken(path):
+        problems.warn(path, f"keyword rule {quote(rule.name)} has no keywords")
+    for number, word in enumerate(rule.keywords):
+        where = place.at("keywords", number)
+        if not word.strip() and problems.written(where):
+            what = "an empty keyword" if not word else "a keyword of nothing but white space"
+            problems.warn(where, what, "it is probably not what you want")
+        if rule.method == "regex":
+            check_pattern(problems, where, word)
+
+
+ENTRY = SignalType(
+    name="keyword",
+    section="keywords",
+    rule=KeywordRule,
+    check=_check,
+    compile=lambda rule, making: compile_keyword(rule, making.reach),
+    guards=True,
+    header="keywords",
+)

@@ -8,7 +8,9 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.config.base import Fraction
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.readings import is_final, is_open, yes_or_no
 from srd.signals.text import excerpt, utf8
 
@@ -66,6 +68,12 @@ def counts_as(code: str, name: str) -> bool:
     return code == _SAID_AS.get(name, name) or (code != "" and _MACRO.get(code) == name)
 
 
+class LanguageRule(Rule, frozen=True, kw_only=True):
+    """`name` is the ISO 639-1 code to match. Threshold 0 means upstream's built-in 0.3."""
+
+    threshold: Fraction = 0.0
+
+
 def detect(text: str) -> tuple[str, float]:
     """Language and confidence of at most 2048 characters, by py3langid; deterministic.
 
@@ -117,7 +125,7 @@ class LanguageSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     threshold: float
     early_confidence: float
     detector: Detector = field(default=detect, compare=False)
@@ -126,10 +134,10 @@ class LanguageSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` and `score` are the detector's, `detail` is the code."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
         code, confidence = self.detector(evidence.text)
-        if not is_final(self.scope, evidence) and confidence < self.early_confidence:
+        if not is_final(self.reach, evidence) and confidence < self.early_confidence:
             return UNKNOWN
         if confidence < RELIABLE:
             code, confidence = ASSUMED
@@ -138,3 +146,17 @@ class LanguageSignal:
 
     def __repr__(self) -> str:
         return f"<language:{self.name} at {self.threshold}>"
+
+
+def _compile(rule: LanguageRule, making: Making[LanguageRule]) -> LanguageSignal:
+    prepare()
+    return LanguageSignal(rule.name, making.reach, rule.threshold, making.shop.early)
+
+
+ENTRY = SignalType(
+    name="language",
+    section="language",
+    rule=LanguageRule,
+    compile=_compile,
+    header="language",
+)

@@ -6,9 +6,27 @@ object is found in the body.
 
 from dataclasses import dataclass
 
-from srd.config.signals import MetadataPredicate, MetadataRule
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+import msgspec
+
+from srd.config.base import Name, Part, Word
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.entry import Place, Rule, SignalType
 from srd.signals.readings import is_final, yes_or_no
+
+
+class MetadataPredicate(Part, frozen=True, kw_only=True):
+    """Exactly one of these."""
+
+    equals: Word | None = None
+    in_: tuple[Word, ...] | None = msgspec.field(name="in", default=None)
+    exists: bool | None = None
+
+
+class MetadataRule(Rule, frozen=True, kw_only=True):
+    """A member of the request's `metadata` object."""
+
+    key: Name
+    predicate: MetadataPredicate
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -16,7 +34,7 @@ class MetadataSignal:
     """`equals`, `in` and `exists` as far as given, all of them; compared exactly."""
 
     name: str
-    scope: Scope
+    reach: Reach
     key: str
     predicate: MetadataPredicate
     type: str = "metadata"
@@ -24,7 +42,7 @@ class MetadataSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """Answers only when no more members will come. `detail` names the key, not the value."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
         return yes_or_no(self._matches(evidence.metadata.get(self.key)), 1.0, None, self.key)
 
@@ -40,6 +58,25 @@ class MetadataSignal:
         return f"<metadata:{self.name} {self.key}>"
 
 
-def compile_metadata(rule: MetadataRule, scope: Scope) -> MetadataSignal:
+def compile_metadata(rule: MetadataRule, reach: Reach) -> MetadataSignal:
     """The rule, ready to be read."""
-    return MetadataSignal(rule.name, scope, rule.key, rule.predicate)
+    return MetadataSignal(rule.name, reach, rule.key, rule.predicate)
+
+
+def _check(rule: MetadataRule, place: Place) -> None:
+    problems, path, predicate = place.problems, place.at("predicate"), rule.predicate
+    given = (predicate.equals, predicate.in_, predicate.exists)
+    count = sum(value is not None for value in given)
+    if count != 1 and problems.written(path) and not problems.broken(path):
+        problems.error(path, f"give exactly one of equals, in and exists, not {count}")
+
+
+ENTRY = SignalType(
+    name="metadata",
+    section="metadata",
+    rule=MetadataRule,
+    check=_check,
+    scope="full",
+    reach=lambda rule: Reach.BODY,
+    compile=lambda rule, making: compile_metadata(rule, making.reach),
+)

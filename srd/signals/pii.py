@@ -7,10 +7,20 @@ It must not know how spans are found.
 from dataclasses import dataclass
 
 from srd.classify.api import PiiSpan
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
+from srd.config.base import Fraction
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
+from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.readings import FALSE, history_text, is_blank, is_final, is_open
 
 _NO_PII = "NO_PII"
+
+
+class PiiRule(Rule, frozen=True, kw_only=True):
+    """Personal data of any type that is not allowed. `threshold` None means the model's own."""
+
+    threshold: Fraction | None = None
+    pii_types_allowed: tuple[str, ...] = ()
+    include_history: bool = False
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,7 +33,7 @@ class PiiSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     threshold: float
     allowed: frozenset[str]  # upper case
     early_confidence: float
@@ -33,10 +43,10 @@ class PiiSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`confidence` and `score` are the surest forbidden span's."""
-        if not is_open(self.scope, evidence):
+        if not is_open(self.reach, evidence):
             return UNKNOWN
-        final = is_final(self.scope, evidence)
-        needed = [] if is_blank(self.scope, evidence) else [evidence.scores]
+        final = is_final(self.reach, evidence)
+        needed = [] if is_blank(self.reach, evidence) else [evidence.scores]
         if self.include_history and history_text(evidence):
             needed.append(evidence.history_scores)
         answers = [scores.pii if scores else None for scores in needed]
@@ -54,3 +64,28 @@ class PiiSignal:
 
     def __repr__(self) -> str:
         return f"<pii:{self.name} at {self.threshold} allows {len(self.allowed)} types>"
+
+
+def _compile(rule: PiiRule, making: Making[PiiRule]) -> PiiSignal:
+    return PiiSignal(
+        rule.name,
+        making.reach,
+        rule.threshold or making.shop.modules.classifier.pii.threshold,
+        frozenset(allowed.upper() for allowed in rule.pii_types_allowed),
+        making.shop.early,
+        rule.include_history,
+    )
+
+
+ENTRY = SignalType(
+    name="pii",
+    section="pii",
+    rule=PiiRule,
+    scope="full",
+    reach=lambda rule: Reach.BODY if rule.include_history else Reach.TURNS,
+    heads=lambda rule: frozenset({"pii"}),
+    module="classifier.pii",
+    compile=_compile,
+    guards=True,
+    header="pii",
+)

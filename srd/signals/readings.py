@@ -1,10 +1,10 @@
 """When a signal may answer, and the answers that all of them share.
 
-Why this file exists: scope, settledness and the want of scores mean the same for every signal type.
+Why this file exists: reach, settledness and the want of scores mean the same for every signal type.
 It must not know any of the types.
 """
 
-from srd.signals.base import Evidence, Reading, Scope, Truth
+from srd.signals.base import Evidence, Reach, Reading, Truth
 
 #: No, whatever bytes may still come.
 FALSE = Reading(Truth.FALSE)
@@ -22,22 +22,24 @@ class RuleError(ValueError):
         self.problem = problem
 
 
-def is_open(scope: Scope, evidence: Evidence) -> bool:
-    """True when a signal of this scope may look at the evidence at all.
+def is_open(reach: Reach, evidence: Evidence) -> bool:
+    """True when a signal of this reach may look at the evidence at all.
 
-    Scope full waits for the body's end, because its text is another one then.
+    Beyond a window it waits, because its text is another one then.
     """
-    return evidence.whole or scope == "window"
+    return reach is Reach.WINDOW or is_final(reach, evidence)
 
 
-def is_final(scope: Scope, evidence: Evidence) -> bool:
-    """True when no more text will come that this scope would look at."""
-    return evidence.whole or (scope == "window" and evidence.settled)
+def is_final(reach: Reach, evidence: Evidence) -> bool:
+    """True when nothing more will come that a signal of this reach would look at."""
+    if reach is Reach.BODY:
+        return evidence.whole
+    return evidence.turns or (reach is Reach.WINDOW and evidence.settled)
 
 
-def is_blank(scope: Scope, evidence: Evidence) -> bool:
+def is_blank(reach: Reach, evidence: Evidence) -> bool:
     """True when there is finally no text: nothing for a learned signal to judge."""
-    return is_final(scope, evidence) and not evidence.text.strip()
+    return is_final(reach, evidence) and not evidence.text.strip()
 
 
 def yes_or_no(matched: bool, confidence: float, score: float | None, detail: str = "") -> Reading:

@@ -8,11 +8,13 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from srd.config.base import Part, Word
 from srd.config.rules import Predicate
-from srd.config.signals import StructureRule, StructureSource
-from srd.signals.base import UNKNOWN, Evidence, Reading, Scope
+from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.checks import check_pattern, check_predicate
+from srd.signals.entry import Place, Rule, SignalType
 from srd.signals.patterns import compile_re2
 from srd.signals.predicates import distance_confidence, keeps
 from srd.signals.readings import FALSE, is_blank, is_final, yes_or_no
@@ -25,6 +27,30 @@ MAX_COUNT = 65_536
 _UNIT = re.compile(f"[{CJK_CLASS}]|(?:(?![{CJK_CLASS}])[^\\W_])+")
 
 
+class StructureSource(Part, frozen=True, kw_only=True):
+    """What is counted in the raw text."""
+
+    type: Literal["regex", "keyword_set", "sequence", "text_bytes"]
+    pattern: str = ""
+    keywords: tuple[Word, ...] = ()
+    case_sensitive: bool = False
+    sequences: tuple[tuple[Word, ...], ...] = ()
+
+
+class StructureFeature(Part, frozen=True, kw_only=True):
+    """How it is counted."""
+
+    type: Literal["exists", "count", "density", "sequence"]
+    source: StructureSource
+
+
+class StructureRule(Rule, frozen=True, kw_only=True):
+    """The shape of a text. No predicate means more than 0."""
+
+    feature: StructureFeature
+    predicate: Predicate | None = None
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class StructureSignal:
     """A measured feature against its predicate.
@@ -34,7 +60,7 @@ class StructureSignal:
     """
 
     name: str
-    scope: Scope
+    reach: Reach
     feature: str
     source: StructureSource
     predicate: Predicate | None
@@ -44,9 +70,9 @@ class StructureSignal:
 
     def read(self, evidence: Evidence) -> Reading:
         """`score` is the feature's value, `confidence` grows with the distance to the bound."""
-        if not is_final(self.scope, evidence):
+        if not is_final(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.scope, evidence):
+        if is_blank(self.reach, evidence):
             return FALSE
         value = self._value(evidence.text)
         confidence = distance_confidence(value, self.predicate)
@@ -101,7 +127,7 @@ def _occur_in_order(subject: str, markers: Sequence[str], case_sensitive: bool) 
     return True
 
 
-def compile_structure(rule: StructureRule, scope: Scope) -> StructureSignal:
+def compile_structure(rule: StructureRule, reach: Reach) -> StructureSignal:
     """The rule, ready to be read.
 
     :raises RuleError: if RE2 refuses the pattern.
@@ -115,7 +141,7 @@ def compile_structure(rule: StructureRule, scope: Scope) -> StructureSignal:
         patterns = tuple(
             _keyword_pattern(keyword, source) for keyword in source.keywords if keyword
         )
-    return StructureSignal(rule.name, scope, rule.feature.type, source, rule.predicate, patterns)
+    return StructureSignal(rule.name, reach, rule.feature.type, source, rule.predicate, patterns)
 
 
 def _keyword_pattern(keyword: str, source: StructureSource) -> re.Pattern[str]:
@@ -127,3 +153,28 @@ def _keyword_pattern(keyword: str, source: StructureSource) -> re.Pattern[str]:
     if not any(is_cjk(c) for c in keyword):
         pattern = f"(?<![^\\W_]){pattern}(?![^\\W_])"
     return re.compile(pattern, 0 if source.case_sensitive else re.IGNORECASE)
+
+
+_NEEDED = {"regex": "pattern", "keyword_set": "keywords", "sequence": "sequences"}
+
+
+def _check(rule: StructureRule, place: Place) -> None:
+    problems, source = place.problems, rule.feature.source
+    key = _NEEDED.get(source.type)
+    if key and not getattr(source, key) and not problems.broken(place.at("feature", "source", key)):
+        what = f"a source of type {source.type} needs {key}"
+        problems.error(place.at("feature", "source"), what)
+    if source.type == "regex" and source.pattern:
+        check_pattern(problems, place.at("feature", "source", "pattern"), source.pattern)
+    check_predicate(problems, place.at("predicate"), rule.predicate)
+
+
+ENTRY = SignalType(
+    name="structure",
+    section="structure",
+    rule=StructureRule,
+    check=_check,
+    scope="full",
+    compile=lambda rule, making: compile_structure(rule, making.reach),
+    header="structure",
+)

@@ -6,7 +6,7 @@ mean something: such a signal never matches. It must not know which types these 
 
 from dataclasses import dataclass
 
-from srd.signals.base import Evidence, Reading, Scope
+from srd.signals.base import Evidence, Reach, Reading
 from srd.signals.readings import FALSE
 
 
@@ -19,7 +19,7 @@ class UnsupportedSignal:
 
     type: str
     name: str
-    scope: Scope = "window"
+    reach: Reach = Reach.WINDOW
     heads: frozenset[str] = frozenset()
 
     def read(self, evidence: Evidence) -> Reading:

@@ -1,5 +1,5 @@
 from srd.config.domains import domain_leaves
-from srd.config.signals import DomainRule
+from srd.signals.domain import DomainRule
 
 DECISIONS = """\
 routing:

@@ -1,10 +1,10 @@
 import pytest
 
 from srd.config import loads
-from srd.config.features import EVALUATED_PLUGINS, EVALUATED_SIGNALS
+from srd.config.features import EVALUATED_PLUGINS
 from srd.config.plugins import PLUGIN_TYPES
-from srd.config.rules import LEAF_TYPES
 from srd.signals.catalog import compile_signals
+from srd.signals.table import BY_NAME, LEAF_TYPES
 from srd.signals.unsupported import UnsupportedSignal
 
 DECISION = "routing: {{decisions: [{{name: a, modelRefs: [{{model: m}}], {}}}]}}"
@@ -167,8 +167,7 @@ def test_a_feature_asked_for_in_many_places_is_still_one_warning() -> None:
     assert what == "srd does not have response_cache, also at 3 other places"
 
 
-def test_every_evaluated_signal_is_a_leaf_type() -> None:
-    assert set(LEAF_TYPES) > EVALUATED_SIGNALS
+def test_every_evaluated_plugin_is_a_plugin_type() -> None:
     assert set(PLUGIN_TYPES) > EVALUATED_PLUGINS
 
 
@@ -177,7 +176,7 @@ def test_a_signal_counts_as_had_exactly_when_it_compiles_to_a_real_one(
     take, one_leaf, leaf_type: str
 ) -> None:
     [signal] = compile_signals(take(one_leaf(leaf_type)), classifier=None).signals
-    assert isinstance(signal, UnsupportedSignal) is (leaf_type not in EVALUATED_SIGNALS)
+    assert isinstance(signal, UnsupportedSignal) is (not BY_NAME[leaf_type].evaluated)
 
 
 def test_a_choice_among_models_without_an_algorithm_is_a_warning() -> None:

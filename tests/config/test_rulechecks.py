@@ -1,7 +1,8 @@
 import pytest
 
 from srd.config.rulechecks import walk
-from srd.config.rules import LEAF_TYPES, Branch, Leaf, leaves
+from srd.config.rules import Branch, Leaf, leaves
+from srd.signals.table import LEAF_TYPES
 
 LEAF = '{type: keyword, name: "urgent"}'
 

@@ -1,7 +1,8 @@
 import pytest
 
-from srd.config.rules import LEAF_TYPES, Leaf
-from srd.config.scope import Early, can_be_early, default_scope, full_leaves, is_dead, scope_of
+from srd.config.rules import Leaf
+from srd.config.scope import Early, can_be_early, full_leaves, is_dead, scope_of
+from srd.signals.table import BY_NAME, LEAF_TYPES
 
 FULL = {
     "jailbreak", "pii", "context", "conversation", "structure", "reask", "user_feedback",
@@ -44,7 +45,7 @@ def _all(operator: str, *parts: str) -> str:
 
 @pytest.mark.parametrize("leaf_type", LEAF_TYPES)
 def test_security_counts_and_comparisons_need_the_whole_body(leaf_type: str) -> None:
-    assert default_scope(leaf_type) == ("full" if leaf_type in FULL else "window")
+    assert BY_NAME[leaf_type].scope == ("full" if leaf_type in FULL else "window")
 
 
 @pytest.mark.parametrize(
@@ -156,10 +157,12 @@ routing:
     jailbreak: [{name: j}, {name: contrastive, method: contrastive, jailbreak_patterns: [x]}]
     domains: [{name: math}, {name: examples, examples: [x]}]
     pii: [{name: p}]
+    modality: [{name: AR}]
+    keywords: [{name: k, operator: OR, keywords: [x]}]
 global:
   model_catalog:
     modules:
       classifier: {domain: {enabled: false}, pii: {enabled: false}}
       prompt_guard: {enabled: false}
 """)
-    assert is_dead(document, leaf_type, name) is dead
+    assert is_dead(document, Leaf(type=leaf_type, name=name)) is dead

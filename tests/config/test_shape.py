@@ -16,7 +16,7 @@ from srd.config.shape import (
     fields_of,
     shape_of,
 )
-from srd.config.signals import MetadataPredicate
+from srd.signals.metadata import MetadataPredicate
 
 
 @pytest.mark.parametrize(

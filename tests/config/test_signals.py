@@ -1,15 +1,17 @@
-from srd.config.rules import LEAF_TYPES
-from srd.config.signals import SIGNAL_KEYS, KeywordRule, Signals
+from srd.config.signals import Signals
+from srd.signals.keyword import ENTRY, KeywordRule
+from srd.signals.table import LEAF_TYPES, TABLE
 
 
 def test_every_leaf_type_but_projection_has_a_list_of_rules() -> None:
-    assert set(SIGNAL_KEYS) == set(LEAF_TYPES) - {"projection"}
-    assert {Signals().of(leaf_type) for leaf_type in LEAF_TYPES} == {()}
+    sections = {entry.name for entry in TABLE if entry.section}
+    assert sections == set(LEAF_TYPES) - {"projection"}
+    assert {Signals().of(entry) for entry in TABLE} == {()}
 
 
-def test_rules_come_with_their_leaf_types() -> None:
+def test_rules_come_with_their_types() -> None:
     rule = KeywordRule(name="k", operator="OR", keywords=("x",))
-    assert list(Signals(keywords=(rule,)).rules()) == [("keyword", rule)]
+    assert list(Signals(keywords=(rule,)).rules()) == [(ENTRY, rule)]
 
 
 def test_every_rule_takes_a_scope(take) -> None:
@@ -24,9 +26,10 @@ def test_every_rule_takes_a_scope(take) -> None:
         "classifiers": ", type: llm",
     }
     names = {"fact_check": "needs_fact_check", "user_feedbacks": "satisfied", "modality": "BOTH"}
-    for leaf_type, key in SIGNAL_KEYS.items():
+    for entry in (entry for entry in TABLE if entry.section):
+        key = entry.section
         document = take(text % (key, names.get(key, "math"), needs.get(key, "")))
-        [rule] = document.routing.signals.of(leaf_type)
+        [rule] = document.routing.signals.of(entry)
         assert rule.scope == "full", key
 
 

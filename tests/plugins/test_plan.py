@@ -10,7 +10,6 @@ from srd.body.shapes import Api
 from srd.classify.api import Scores
 from srd.config import Document, load_default, loads
 from srd.config.plugins import RequestParamsConfig
-from srd.config.signals import DOMAIN_LABELS
 from srd.decide.decision import Basis
 from srd.decide.router import Router
 from srd.plugins.entry import PluginEdits, document_plugin
@@ -18,6 +17,7 @@ from srd.plugins.plan import SPOOFABLE_HEADERS, Plan, answers, plan
 from srd.plugins.table import TABLE
 from srd.signals.base import Evidence
 from srd.signals.catalog import compile_signals
+from srd.signals.domain import DOMAIN_LABELS
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@ from collections.abc import Callable
 
 import pytest
 
-from srd.config.signals import RoleBinding, Subject
 from srd.exchange.facts import read_headers
-from srd.signals.authz import RoleSignal, compile_role
-from srd.signals.base import Evidence, Truth
+from srd.signals.authz import RoleBinding, RoleSignal, Subject, compile_role
+from srd.signals.base import Evidence, Reach, Truth
 
 Moment = Callable[..., Evidence]
 
@@ -17,7 +16,7 @@ BINDINGS = (
 
 
 def admin() -> RoleSignal:
-    return compile_role("admin", BINDINGS, "window")
+    return compile_role("admin", BINDINGS, Reach.WINDOW)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +63,13 @@ def test_without_identity_headers_nobody_has_a_role(early: Moment) -> None:
 
 
 def test_the_headers_can_be_named(early: Moment) -> None:
-    named = compile_role("admin", BINDINGS, "window", user_header="X-User", groups_header="X-G")
+    named = compile_role("admin", BINDINGS, Reach.WINDOW, user_header="X-User", groups_header="X-G")
     assert named.read(early(headers={"x-user": "ann"})).value is Truth.TRUE
     assert named.read(early(headers={"x-authz-user-id": "ann"})).value is Truth.FALSE
 
 
-def test_scope_full_waits(early: Moment, whole: Moment) -> None:
-    signal = compile_role("admin", BINDINGS, "full")
+def test_beyond_a_window_it_waits(early: Moment, whole: Moment) -> None:
+    signal = compile_role("admin", BINDINGS, Reach.TURNS)
     headers = {"x-authz-user-id": "ann"}
     assert signal.read(early(headers=headers)).value is Truth.UNKNOWN
     assert signal.read(whole(headers=headers)).value is Truth.TRUE

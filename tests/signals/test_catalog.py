@@ -6,14 +6,13 @@ import pytest
 
 from srd.classify.api import Scores
 from srd.config import Document, loads
-from srd.config.signals import KeywordRule
-from srd.signals.base import Evidence, Signal, Truth
+from srd.signals.base import Evidence, Reach, Signal, Truth
 from srd.signals.catalog import SignalSet, compile_signals
 from srd.signals.domain import Category, DomainSignal, ExampleDomainSignal
 from srd.signals.embedding import EmbeddingSignal
 from srd.signals.examples import BACKGROUND
 from srd.signals.jailbreak import JailbreakSignal
-from srd.signals.keyword import KeywordSignal
+from srd.signals.keyword import KeywordRule, KeywordSignal
 from srd.signals.pii import PiiSignal
 from srd.signals.readings import RuleError
 from srd.signals.unsupported import UnsupportedSignal
@@ -134,7 +133,7 @@ def test_a_leaf_used_twice_is_compiled_once() -> None:
 
 def test_scopes_are_the_types_own() -> None:
     signals = compile_signals(document(ALL, *LEAVES), classifier=None).signals
-    full = {s.type for s in signals if s.scope == "full"}
+    full = {s.type for s in signals if s.reach is not Reach.WINDOW}
     assert full == {
         "context",
         "structure",
@@ -147,29 +146,30 @@ def test_scopes_are_the_types_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("signals", "leaf", "scope"),
+    ("signals", "leaf", "reach"),
     [
-        ("    jailbreak: [{name: g, scope: window}]", "jailbreak g", "window"),
+        ("    jailbreak: [{name: g, scope: window}]", "jailbreak g", Reach.WINDOW),
         (
             "    keywords: [{name: k, operator: OR, keywords: [a], scope: full}]",
             "keyword k",
-            "full",
+            Reach.TURNS,
         ),
     ],
 )
-def test_a_rule_can_name_its_scope(signals: str, leaf: str, scope: str) -> None:
-    assert only(document(signals, leaf)).scope == scope
+def test_a_rule_can_name_its_scope(signals: str, leaf: str, reach: Reach) -> None:
+    assert only(document(signals, leaf)).reach is reach
 
 
-def test_heads_are_those_that_the_scope_needs(everything: SignalSet) -> None:
-    assert everything.heads("window") == {"domain", "embedding"}
-    assert everything.heads("full") == {"jailbreak", "embedding", "pii"}
+def test_heads_are_those_that_the_reaches_need(everything: SignalSet) -> None:
+    assert everything.heads(Reach.WINDOW) == {"domain", "embedding"}
+    assert everything.heads(Reach.TURNS, Reach.BODY) == {"jailbreak", "embedding", "pii"}
+    assert everything.heads() == {"domain", "jailbreak", "embedding", "pii"}
     assert everything.history_heads == {"jailbreak"}
 
 
 def test_keywords_alone_need_no_classifier() -> None:
     signals = compile_signals(document(ALL, "keyword urgent"), classifier=None)
-    assert signals.heads("window") == signals.heads("full") == signals.history_heads == set()
+    assert signals.heads() == signals.history_heads == set()
 
 
 def test_everything_is_read_at_once(everything: SignalSet, whole: Moment, topics: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from srd.classify.api import Scores
 from srd.config.rules import Leaf
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.complexity import LEVELS, ComplexitySignal, Level
 from srd.signals.composer import Composer
 from srd.signals.domain import DomainPolicy, DomainSignal
@@ -15,11 +15,11 @@ Moment = Callable[..., Evidence]
 
 
 def complexity(
-    topics: Any, level: Level, *, scope: Scope = "window", composer: Composer | None = None
+    topics: Any, level: Level, *, reach: Reach = Reach.WINDOW, composer: Composer | None = None
 ) -> ComplexitySignal:
     hard = build_bank(["hard"], topics.embed(["hard"]), PrototypeOptions())
     easy = build_bank(["easy"], topics.embed(["easy"]), PrototypeOptions())
-    return ComplexitySignal("math", level, scope, 0.2, hard, easy, composer)
+    return ComplexitySignal("math", level, reach, 0.2, hard, easy, composer)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_its_name_is_the_leafs(topics: Any) -> None:
 
 def test_one_side_without_examples_scores_nothing(whole: Moment, topics: Any) -> None:
     easy = build_bank(["easy"], topics.embed(["easy"]), PrototypeOptions())
-    signal = ComplexitySignal("math", "easy", "window", 0.2, EMPTY, easy)
+    signal = ComplexitySignal("math", "easy", Reach.WINDOW, 0.2, EMPTY, easy)
     assert signal.read(whole("easy", scores=topics.scores("easy"))).value is Truth.TRUE
-    bare = ComplexitySignal("math", "medium", "window", 0.2, EMPTY, EMPTY)
+    bare = ComplexitySignal("math", "medium", Reach.WINDOW, 0.2, EMPTY, EMPTY)
     assert bare.read(whole("easy", scores=topics.scores("easy"))).value is Truth.UNKNOWN
 
 
@@ -63,7 +63,7 @@ def test_it_answers_only_once_the_window_is_full(
     assert signal.read(early("hard", scores=scores)).value is Truth.UNKNOWN
     assert signal.read(settled("hard", scores=scores)).value is Truth.TRUE
     assert (
-        complexity(topics, "hard", scope="full").read(settled("hard", scores=scores)).value
+        complexity(topics, "hard", reach=Reach.TURNS).read(settled("hard", scores=scores)).value
         is Truth.UNKNOWN
     )
 
@@ -84,7 +84,7 @@ def test_without_text_or_embedding(whole: Moment, topics: Any) -> None:
 def test_a_composer_must_hold_too(
     whole: Moment, topics: Any, probabilities: dict[str, float] | None, value: Truth
 ) -> None:
-    math = DomainSignal("math", "window", frozenset({"math"}), DomainPolicy())
+    math = DomainSignal("math", Reach.WINDOW, frozenset({"math"}), DomainPolicy())
     composer = Composer(Leaf(type="domain", name="math"), {"domain:math": math})
     signal = complexity(topics, "hard", composer=composer)
     scores = Scores(embedding=topics.vector("hard"), domain=probabilities)
@@ -93,7 +93,7 @@ def test_a_composer_must_hold_too(
 
 
 def test_another_level_is_false_whatever_the_composer_waits_for(whole: Moment, topics: Any) -> None:
-    math = DomainSignal("math", "window", frozenset({"math"}), DomainPolicy())
+    math = DomainSignal("math", Reach.WINDOW, frozenset({"math"}), DomainPolicy())
     composer = Composer(Leaf(type="domain", name="math"), {"domain:math": math})
     signal = complexity(topics, "easy", composer=composer)
     assert signal.read(whole("hard", scores=topics.scores("hard"))).value is Truth.FALSE

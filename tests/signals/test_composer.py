@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from srd.config.rules import Branch, Leaf, Operator
-from srd.signals.base import Evidence, Reading, Scope, Truth
+from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.composer import Composer
 
 Moment = Callable[..., Evidence]
@@ -18,7 +18,7 @@ class Fixed:
     name: str
     value: Truth
     type: str = "keyword"
-    scope: Scope = "window"
+    reach: Reach = Reach.WINDOW
     heads: frozenset[str] = frozenset()
 
     def read(self, evidence: Evidence) -> Reading:

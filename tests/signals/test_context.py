@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from srd.signals.base import Evidence, MessageFacts, Truth
+from srd.signals.base import Evidence, MessageFacts, Reach, Truth
 from srd.signals.context import ContextSignal, estimate_tokens
 
 Moment = Callable[..., Evidence]
@@ -41,9 +41,9 @@ def test_the_estimate_is_upstreams_floor(
 )
 def test_both_bounds_are_included(whole: Moment, low: int, high: int | None, value: Truth) -> None:
     evidence = whole(facts=MessageFacts(text_bytes=4000))
-    reading = ContextSignal("rule", "full", low, high).read(evidence)
+    reading = ContextSignal("rule", Reach.BODY, low, high).read(evidence)
     assert (reading.value, reading.score) == (value, 1000)
 
 
 def test_it_answers_only_when_the_body_has_ended(settled: Moment) -> None:
-    assert ContextSignal("rule", "full", 0, None).read(settled()).value is Truth.UNKNOWN
+    assert ContextSignal("rule", Reach.BODY, 0, None).read(settled()).value is Truth.UNKNOWN

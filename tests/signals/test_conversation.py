@@ -4,9 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.config.signals import ConversationRule
-from srd.signals.base import Evidence, MessageFacts, Truth
-from srd.signals.conversation import ConversationSignal, compile_conversation
+from srd.signals.base import Evidence, MessageFacts, Reach, Truth
+from srd.signals.conversation import ConversationRule, ConversationSignal, compile_conversation
 
 Moment = Callable[..., Evidence]
 
@@ -27,7 +26,7 @@ def conversation(feature: str, predicate: Any = None, **source: str) -> Conversa
         "feature": {"type": feature, "source": source},
         "predicate": predicate,
     }
-    return compile_conversation(msgspec.convert(rule, ConversationRule), "full")
+    return compile_conversation(msgspec.convert(rule, ConversationRule), Reach.TURNS)
 
 
 @pytest.mark.parametrize(

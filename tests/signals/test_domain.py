@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from srd.classify.api import Scores
-from srd.config.signals import DomainRule
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.domain import (
     Category,
     DomainPolicy,
+    DomainRule,
     DomainSignal,
     ExampleDomainSignal,
     labels_of,
@@ -25,8 +25,8 @@ LEANING = {"math": 0.6, "physics": 0.3, "other": 0.1}
 TORN = {"math": 0.4, "physics": 0.35, "other": 0.25}
 
 
-def domain(name: str, scope: Scope = "window", **policy: Any) -> DomainSignal:
-    return DomainSignal(name, scope, frozenset({name}), DomainPolicy(**policy))
+def domain(name: str, reach: Reach = Reach.WINDOW, **policy: Any) -> DomainSignal:
+    return DomainSignal(name, reach, frozenset({name}), DomainPolicy(**policy))
 
 
 def scored(probabilities: Mapping[str, float] | None) -> Scores:
@@ -56,7 +56,7 @@ def test_the_top_label_matches_when_it_reaches_the_threshold(
 
 
 def test_the_reading_names_the_label(whole: Moment) -> None:
-    signal = DomainSignal("science", "window", frozenset({"math", "physics"}), DomainPolicy())
+    signal = DomainSignal("science", Reach.WINDOW, frozenset({"math", "physics"}), DomainPolicy())
     reading = signal.read(whole("text", scores=scored({"Physics": 0.8, "math": 0.2})))
     assert (reading.value, reading.detail) == (Truth.TRUE, "physics")
 
@@ -122,8 +122,8 @@ def test_without_text_there_is_no_domain(whole: Moment, early: Moment) -> None:
     assert domain("math").read(early(" ")).value is Truth.UNKNOWN
 
 
-def test_scope_full_waits(settled: Moment, whole: Moment) -> None:
-    signal = domain("math", scope="full")
+def test_beyond_a_window_it_waits(settled: Moment, whole: Moment) -> None:
+    signal = domain("math", reach=Reach.TURNS)
     assert signal.read(settled("text", scores=scored(SURE))).value is Truth.UNKNOWN
     assert signal.read(whole("text", scores=scored(SURE))).value is Truth.TRUE
 
@@ -176,7 +176,7 @@ def example_domain(topics: Any, name: str = "cooking") -> ExampleDomainSignal:
     contest = ExampleContest(
         (category("cooking", "cook", "cook cook code"), category("coding", "code"))
     )
-    return ExampleDomainSignal(name, "window", contest)
+    return ExampleDomainSignal(name, Reach.WINDOW, contest)
 
 
 def test_a_category_by_example_needs_no_training(whole: Moment, topics: Any) -> None:
@@ -205,6 +205,6 @@ def test_a_category_by_example_answers_only_once_the_window_is_full(
 
 def test_a_category_by_example_is_unknown_without_embeddings(whole: Moment, topics: Any) -> None:
     assert example_domain(topics).read(whole("cook")).value is Truth.UNKNOWN
-    bare = ExampleDomainSignal("cooking", "window", ExampleContest(()))
+    bare = ExampleDomainSignal("cooking", Reach.WINDOW, ExampleContest(()))
     assert bare.read(whole("cook", scores=topics.scores("cook"))).value is Truth.UNKNOWN
     assert bare.read(whole("")).value is Truth.FALSE

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from srd.classify.api import Scores
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.embedding import EmbeddingContest, EmbeddingRival, EmbeddingSignal
 from srd.signals.prototypes import EMPTY, PrototypeOptions, build_bank
 
@@ -45,8 +45,8 @@ def test_the_contest_follows_upstreams_policy(
     assert held.winners(held.scores(topics.vector(text))) == winners
 
 
-def signal(topics: Any, name: str, scope: Scope = "window") -> EmbeddingSignal:
-    return EmbeddingSignal(name, scope, contest(topics))
+def signal(topics: Any, name: str, reach: Reach = Reach.WINDOW) -> EmbeddingSignal:
+    return EmbeddingSignal(name, reach, contest(topics))
 
 
 def test_a_winner_is_true_and_a_rival_false(whole: Moment, topics: Any) -> None:
@@ -62,7 +62,7 @@ def test_it_answers_only_once_the_window_is_full(
     scores = topics.scores("cook")
     assert signal(topics, "cook").read(early("cook", scores=scores)).value is Truth.UNKNOWN
     assert signal(topics, "cook").read(settled("cook", scores=scores)).value is Truth.TRUE
-    full = signal(topics, "cook", "full")
+    full = signal(topics, "cook", Reach.TURNS)
     assert full.read(settled("cook", scores=scores)).value is Truth.UNKNOWN
     assert full.read(whole("cook", scores=scores)).value is Truth.TRUE
 
@@ -77,7 +77,7 @@ def test_without_a_comparable_embedding_nothing_is_known(
 def test_a_rule_without_prototypes_is_unknown(whole: Moment, topics: Any) -> None:
     bare = EmbeddingContest((EmbeddingRival("cook", 0.5, EMPTY),))
     evidence = whole("cook", scores=topics.scores("cook"))
-    assert EmbeddingSignal("cook", "window", bare).read(evidence).value is Truth.UNKNOWN
+    assert EmbeddingSignal("cook", Reach.WINDOW, bare).read(evidence).value is Truth.UNKNOWN
 
 
 def test_no_text_is_like_nothing(whole: Moment, topics: Any) -> None:

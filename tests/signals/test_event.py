@@ -4,15 +4,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.config.signals import EventRule
-from srd.signals.base import Evidence, Scope, Truth
-from srd.signals.event import EventSignal, compile_event
+from srd.signals.base import Evidence, Reach, Truth
+from srd.signals.event import EventRule, EventSignal, compile_event
 
 Moment = Callable[..., Evidence]
 
 
-def event(scope: Scope = "full", **rule: Any) -> EventSignal:
-    return compile_event(msgspec.convert({"name": "rule", **rule}, EventRule), scope)
+def event(reach: Reach = Reach.TURNS, **rule: Any) -> EventSignal:
+    return compile_event(msgspec.convert({"name": "rule", **rule}, EventRule), reach)
 
 
 INCIDENT = {
@@ -72,7 +71,7 @@ def test_a_long_text_is_read_at_its_head_middle_and_tail(whole: Moment) -> None:
 def test_with_scope_window_a_match_is_an_answer_and_a_miss_is_not(
     early: Moment, settled: Moment
 ) -> None:
-    signal = event("window", **INCIDENT)
+    signal = event(Reach.WINDOW, **INCIDENT)
     assert signal.read(early("an outage in")).value is Truth.TRUE
     assert signal.read(early("an outage")).value is Truth.UNKNOWN
     assert signal.read(settled("nothing")).value is Truth.FALSE

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from srd.classify.api import Scores
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.jailbreak import JailbreakSignal
 from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
 
@@ -12,9 +12,9 @@ Moment = Callable[..., Evidence]
 
 
 def guard(
-    *, scope: Scope = "full", include_history: bool = False, threshold: float = 0.7
+    *, reach: Reach = Reach.TURNS, include_history: bool = False, threshold: float = 0.7
 ) -> JailbreakSignal:
-    return JailbreakSignal("guard", scope, threshold, 0.85, include_history)
+    return JailbreakSignal("guard", reach, threshold, 0.85, include_history)
 
 
 def risk(value: float | None) -> Scores:
@@ -49,7 +49,7 @@ def test_no_text_is_no_attack(whole: Moment) -> None:
 def test_with_scope_window_only_a_sure_yes_comes_early(
     early: Moment, value: float, truth: Truth
 ) -> None:
-    assert guard(scope="window").read(early("text", scores=risk(value))).value is truth
+    assert guard(reach=Reach.WINDOW).read(early("text", scores=risk(value))).value is truth
 
 
 def test_history_does_not_count_unless_asked_for(whole: Moment) -> None:
@@ -77,7 +77,7 @@ def contrastive(topics: Any, benign: tuple[str, ...] = ("attack law law law",)) 
         return build_bank(texts, topics.embed(texts), PrototypeOptions())
 
     attacks = bank(("attack", "attack code"))
-    return JailbreakSignal("guard", "full", 0.1, 0.85, False, attacks, bank(benign))
+    return JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, False, attacks, bank(benign))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_without_benign_patterns_nearness_alone_counts(whole: Moment, topics: An
 
 
 def test_without_prototypes_nothing_is_known(whole: Moment, topics: Any) -> None:
-    signal = JailbreakSignal("guard", "full", 0.1, 0.85, False, EMPTY, EMPTY)
+    signal = JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, False, EMPTY, EMPTY)
     evidence = whole("attack", scores=topics.scores("attack"))
     assert signal.read(evidence).value is Truth.UNKNOWN

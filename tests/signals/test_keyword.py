@@ -4,17 +4,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.config.signals import KeywordRule
-from srd.signals.base import Evidence, Scope, Truth
-from srd.signals.keyword import KeywordSignal, compile_keyword
+from srd.signals.base import Evidence, Reach, Truth
+from srd.signals.keyword import KeywordRule, KeywordSignal, compile_keyword
 from srd.signals.readings import RuleError
 
 Moment = Callable[..., Evidence]
 
 
-def keyword(*keywords: str, scope: Scope = "window", **more: Any) -> KeywordSignal:
+def keyword(*keywords: str, reach: Reach = Reach.WINDOW, **more: Any) -> KeywordSignal:
     rule = {"name": "rule", "operator": "OR", "keywords": keywords} | more
-    return compile_keyword(msgspec.convert(rule, KeywordRule), scope)
+    return compile_keyword(msgspec.convert(rule, KeywordRule), reach)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_a_full_window_settles_it(settled: Moment) -> None:
 def test_scope_full_says_nothing_before_the_body_has_ended(
     early: Moment, settled: Moment, whole: Moment
 ) -> None:
-    signal = keyword("a", scope="full")
+    signal = keyword("a", reach=Reach.TURNS)
     assert signal.read(early("a a a")).value is Truth.UNKNOWN
     assert signal.read(settled("a a a")).value is Truth.UNKNOWN
     assert signal.read(whole("a a a")).value is Truth.TRUE

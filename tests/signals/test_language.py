@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from srd.signals.base import Evidence, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.language import Detector, LanguageSignal, counts_as, detect
 
 Moment = Callable[..., Evidence]
@@ -13,7 +13,7 @@ def saying(code: str, confidence: float) -> Detector:
 
 
 def language(name: str, detector: Detector, threshold: float = 0.0) -> LanguageSignal:
-    return LanguageSignal(name, "window", threshold, 0.85, detector)
+    return LanguageSignal(name, Reach.WINDOW, threshold, 0.85, detector)
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_sentences_are_told_apart(text: str, code: str) -> None:
     ],
 )
 def test_varieties_add_up(whole: Moment, name: str, text: str) -> None:
-    reading = LanguageSignal(name, "window", 0.8, 0.85).read(whole(text))
+    reading = LanguageSignal(name, Reach.WINDOW, 0.8, 0.85).read(whole(text))
     assert reading.value is Truth.TRUE
 
 
 @pytest.mark.parametrize("text", ["", " \n", "12345", "x^2+y^2=1", "a" * 1_000_000, "\ud800", "hi"])
 def test_what_gives_no_clue_is_taken_for_english(whole: Moment, text: str) -> None:
-    reading = LanguageSignal("en", "window", 0.0, 0.85).read(whole(text))
+    reading = LanguageSignal("en", Reach.WINDOW, 0.0, 0.85).read(whole(text))
     assert (reading.value, reading.confidence) == (Truth.TRUE, 0.5)
 
 

@@ -4,16 +4,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.config.signals import MetadataRule
-from srd.signals.base import Evidence, Truth
-from srd.signals.metadata import MetadataSignal, compile_metadata
+from srd.signals.base import Evidence, Reach, Truth
+from srd.signals.metadata import MetadataRule, MetadataSignal, compile_metadata
 
 Moment = Callable[..., Evidence]
 
 
 def metadata(**predicate: Any) -> MetadataSignal:
     rule = {"name": "rule", "key": "team", "predicate": predicate}
-    return compile_metadata(msgspec.convert(rule, MetadataRule), "full")
+    return compile_metadata(msgspec.convert(rule, MetadataRule), Reach.BODY)
 
 
 @pytest.mark.parametrize(

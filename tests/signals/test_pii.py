@@ -3,16 +3,16 @@ from collections.abc import Callable
 import pytest
 
 from srd.classify.api import PiiSpan, Scores
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.pii import PiiSignal
 
 Moment = Callable[..., Evidence]
 
 
 def pii(
-    *allowed: str, scope: Scope = "full", threshold: float = 0.9, include_history: bool = False
+    *allowed: str, reach: Reach = Reach.TURNS, threshold: float = 0.9, include_history: bool = False
 ) -> PiiSignal:
-    return PiiSignal("pii", scope, threshold, frozenset(allowed), 0.85, include_history)
+    return PiiSignal("pii", reach, threshold, frozenset(allowed), 0.85, include_history)
 
 
 def spans(*found: tuple[str, float]) -> Scores:
@@ -60,7 +60,7 @@ def test_it_says_nothing_before_the_body_has_ended(settled: Moment) -> None:
 def test_with_scope_window_a_sure_span_comes_early_and_a_no_does_not(
     early: Moment, settled: Moment
 ) -> None:
-    signal = pii(scope="window", threshold=0.4)
+    signal = pii(reach=Reach.WINDOW, threshold=0.4)
     assert signal.read(early("t", scores=spans(("PERSON", 0.9)))).value is Truth.TRUE
     assert signal.read(early("t", scores=spans(("PERSON", 0.5)))).value is Truth.UNKNOWN
     assert signal.read(early("t", scores=spans())).value is Truth.UNKNOWN

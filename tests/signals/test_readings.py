@@ -1,6 +1,6 @@
 import pytest
 
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.readings import (
     RuleError,
     history_text,
@@ -12,32 +12,39 @@ from srd.signals.readings import (
 
 EARLY = Evidence(text="a")
 SETTLED = Evidence(text="a", settled=True)
-WHOLE = Evidence(text="a", settled=True, whole=True)
+TURNS = Evidence(text="a", turns=True)
+WHOLE = Evidence(text="a", whole=True)
 
 
 @pytest.mark.parametrize(
-    ("scope", "evidence", "opened", "final"),
+    ("reach", "evidence", "opened", "final"),
     [
-        ("window", EARLY, True, False),
-        ("window", SETTLED, True, True),
-        ("window", WHOLE, True, True),
-        ("full", EARLY, False, False),
-        ("full", SETTLED, False, False),
-        ("full", WHOLE, True, True),
+        (Reach.WINDOW, EARLY, True, False),
+        (Reach.WINDOW, SETTLED, True, True),
+        (Reach.WINDOW, TURNS, True, True),
+        (Reach.WINDOW, WHOLE, True, True),
+        (Reach.TURNS, EARLY, False, False),
+        (Reach.TURNS, SETTLED, False, False),
+        (Reach.TURNS, TURNS, True, True),
+        (Reach.TURNS, WHOLE, True, True),
+        (Reach.BODY, EARLY, False, False),
+        (Reach.BODY, SETTLED, False, False),
+        (Reach.BODY, TURNS, False, False),
+        (Reach.BODY, WHOLE, True, True),
     ],
 )
-def test_scope_full_waits_for_the_end_and_scope_window_for_its_window(
-    scope: Scope, evidence: Evidence, opened: bool, final: bool
+def test_each_reach_waits_for_its_own_end(
+    reach: Reach, evidence: Evidence, opened: bool, final: bool
 ) -> None:
-    assert is_open(scope, evidence) is opened
-    assert is_final(scope, evidence) is final
+    assert is_open(reach, evidence) is opened
+    assert is_final(reach, evidence) is final
 
 
 def test_text_is_blank_only_once_no_more_will_come() -> None:
-    assert not is_blank("window", Evidence(text=" "))
-    assert is_blank("window", Evidence(text=" \n", settled=True))
-    assert not is_blank("full", Evidence(text="", settled=True))
-    assert not is_blank("window", SETTLED)
+    assert not is_blank(Reach.WINDOW, Evidence(text=" "))
+    assert is_blank(Reach.WINDOW, Evidence(text=" \n", settled=True))
+    assert not is_blank(Reach.TURNS, Evidence(text="", settled=True))
+    assert not is_blank(Reach.WINDOW, SETTLED)
 
 
 def test_history_is_everything_but_the_evaluated_message() -> None:

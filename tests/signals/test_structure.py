@@ -4,23 +4,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.config.signals import StructureRule
-from srd.signals.base import Evidence, Scope, Truth
+from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.readings import RuleError
-from srd.signals.structure import MAX_COUNT, StructureSignal, compile_structure
+from srd.signals.structure import MAX_COUNT, StructureRule, StructureSignal, compile_structure
 
 Moment = Callable[..., Evidence]
 
 
 def structure(
-    feature: str, source: dict[str, Any], predicate: Any = None, scope: Scope = "full"
+    feature: str, source: dict[str, Any], predicate: Any = None, reach: Reach = Reach.TURNS
 ) -> StructureSignal:
     rule = {
         "name": "rule",
         "feature": {"type": feature, "source": source},
         "predicate": predicate,
     }
-    return compile_structure(msgspec.convert(rule, StructureRule), scope)
+    return compile_structure(msgspec.convert(rule, StructureRule), reach)
 
 
 QUESTIONS = {"type": "regex", "pattern": r"\?"}
@@ -81,7 +80,7 @@ def test_a_blank_text_never_matches(whole: Moment) -> None:
 def test_it_answers_only_when_no_more_text_will_come(
     early: Moment, settled: Moment, whole: Moment
 ) -> None:
-    full, window = structure("count", QUESTIONS), structure("count", QUESTIONS, scope="window")
+    full, window = structure("count", QUESTIONS), structure("count", QUESTIONS, reach=Reach.WINDOW)
     assert full.read(settled("a?")).value is Truth.UNKNOWN
     assert full.read(whole("a?")).value is Truth.TRUE
     assert window.read(early("a?")).value is Truth.UNKNOWN

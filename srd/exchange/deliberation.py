@@ -98,6 +98,7 @@ class Deliberation:
         self._scores: Scores | None = None
         self._scored: tuple[tuple[str, ...], frozenset[str]] | None = None  # of _scores
         self._confident = False
+        self._knows_repeated = False  # what rules that block say of repeated members
         self._failed = ""
         self._hopeless = False
         self._too_much = False
@@ -419,6 +420,8 @@ class Deliberation:
     def _look_complete(self) -> Outcome | None:
         if self._closed and (refused := self._without_turns()) is not None:
             return refused
+        if (blocked := self._look_repeated()) is not None or self.ask is not None:
+            return blocked
         subject = self._all_turns()
         if not self._answered(subject):
             self._scores = self._scored = None
@@ -430,6 +433,24 @@ class Deliberation:
         if not self._closed:
             return None
         return self._last_word(subject, Basis.COMPLETE)
+
+    def _look_repeated(self) -> Outcome | None:
+        """The first of duplicate texts is what the backend reads, and decides; but a rule that
+        blocks judges the others too. Sets `ask` when that takes scores."""
+        texts = self._body.prompt.duplicates
+        if not (texts and self._closed and self._policy.blocks) or self._knows_repeated:
+            return None
+        subject = self._witness.repeated(self._body)
+        if not self._answered(subject):
+            self._scores = self._scored = None
+        sight = self._see(subject, blocking=True)
+        if isinstance(sight.verdict, Pending):
+            if self._wants_scores(sight):
+                return None
+            sight = self._see(subject, forced=True, blocking=True)
+        self._knows_repeated = True
+        blocks = isinstance(sight.verdict, Final) and sight.verdict.rule is not None
+        return self._conclude(sight, Basis.COMPLETE) if blocks else None
 
     def _all_turns(self) -> Subject:
         """The complete evidence; made once before the end, and once at it."""

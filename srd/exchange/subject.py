@@ -155,6 +155,20 @@ class Witness:
             account=_account(said, last, asked, body),
         )
 
+    def repeated(self, body: Body) -> Subject:
+        """The texts of repeated members, which never leave; the body has been read to its end."""
+        text = " ".join(body.prompt.duplicates)
+        asked = excerpt(body.prompt.duplicates, self._windows[-1])
+        return Subject(
+            text=text,
+            raw=text,
+            window=self._windows[-1],
+            asked=asked.texts,
+            segments=body.prompt.segments(),
+            turns=True,
+            whole=True,
+        )
+
     def _earlier(self, said: Conversation) -> tuple[tuple[int, str], ...]:
         """What the fold must know the subject of; nothing where there is one turn only."""
         if len(said.turns) < 2 or self._router.conversation != "hold":

@@ -38,6 +38,12 @@ from srd.exchange.events import BodyArrived, BodyMode, RoomMade, ScoresArrived, 
 from srd.exchange.states import State
 
 POLICY = replace(policy_of(PLAIN), memo=None)  # no test remembers another
+CANNED = policy_of(
+    PLAIN.replace(
+        "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
+        'blocking: false\n      plugins: [{type: fast_response, configuration: {message: "No."}}]',
+    )
+)
 BLOCKING = policy_of(
     PLAIN.replace(
         "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
@@ -199,7 +205,7 @@ BLOCKED = b'{"model":"auto","messages":[{"role":"user","content":"' + b"think " 
 
 
 def answering(dialect: str = "envoy", **options: object) -> Playbook:
-    play = Playbook(BLOCKING, dialect, scorer=None, **options)  # type: ignore[arg-type]
+    play = Playbook(CANNED, dialect, scorer=None, **options)  # type: ignore[arg-type]
     play >> headers() >> body(BLOCKED) << nothing
     assert play.exchange.request.state is State.ANSWERING
     return play
@@ -254,7 +260,7 @@ def test_what_comes_while_an_answer_waits_does_not_change_it(dialect, later):
     front = b'{"messages":[{"role":"user","content":"' + b"think " * 700 + b'"}]'
     text = PLAIN.replace("early_decision: {", "early_decision: {late_model_bytes: 20000, ").replace(
         "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
-        'plugins: [{type: fast_response, configuration: {message: "No."}}]',
+        'blocking: false\n      plugins: [{type: fast_response, configuration: {message: "No."}}]',
     )
     play = Playbook(policy_of(text), dialect, scorer=None)
     play >> headers() >> body(front) << nothing

@@ -150,6 +150,37 @@ def claude_code_gzip(ask: Ask) -> Sent:
     return packed(claude_code(ask), "gzip")
 
 
+def claude_code_compaction(ask: Ask) -> Sent:
+    """The whole conversation, and a demand to sum it up in the human's name."""
+    rng = ask.rng
+    demand = (
+        "Your task is to create a detailed summary of all that was said.\n\n"
+        f"{prose(rng, ask.sizes.notes, 'cooking')}"
+    )
+    messages = _claude_messages(ask, rng)
+    done: Message = {"role": "assistant", "content": [_text(prose(rng, ask.sizes.answer))]}
+    asked: Message = {"role": "user", "content": [_text(demand)]}
+    return _claude_post(_claude_body(ask, rng, [*messages, done, asked]))
+
+
+def claude_code_title(ask: Ask) -> Sent:
+    """A side call: a name for the conversation, with a system prompt of one line."""
+    rng = ask.rng
+    talk = "\n\n".join(
+        f"User: {turn}\n\nClaude: {prose(rng, ask.sizes.answer, 'cooking')}" for turn in ask.turns
+    )
+    text = f"Please write a 5-10 word title for the following conversation:\n\n{talk}"
+    body: dict[str, object] = {
+        "model": ask.model,
+        "max_tokens": 512,
+        "messages": [{"role": "user", "content": [_text(text)]}],
+        "system": [_text("Answer with a title and nothing else.")],
+        "temperature": 0,
+        "stream": True,
+    }
+    return _claude_post(compact(body))
+
+
 # Codex CLI
 
 

@@ -20,6 +20,8 @@ CLIENTS = (
         name="claude code, strings", api="messages", build=agents.claude_code_strings, agent=True
     ),
     Client(name="claude code, gzip", api="messages", build=agents.claude_code_gzip, agent=True),
+    Client(name="claude code, compaction", api="messages", build=agents.claude_code_compaction),
+    Client(name="claude code, title", api="messages", build=agents.claude_code_title, helper=True),
     Client(name="codex", api="responses", build=agents.codex, agent=True),
     Client(name="codex, zstd", api="responses", build=agents.codex_zstd, agent=True),
     Client(name="codex, ide", api="responses", build=agents.codex_ide, agent=True),

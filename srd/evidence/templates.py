@@ -145,6 +145,8 @@ HARNESS_BLOCKS: tuple[str, ...] = (
     "Generate a title for this conversation:",
     "This is the Gemini CLI. We are setting up the context",
     "This is the Qwen Code. We are setting up the context",
+    # Spring AI
+    "\nContext information is below, surrounded by",
     # Aider
     "Here are summaries of some files present in my git repo",
     "I am working with you on code in a git repository.",
@@ -266,6 +268,10 @@ TEMPLATES: tuple[HumanTemplate, ...] = (
             "Use the following context to answer the",
             "You are an assistant for question-answering tasks.",
             "Answer the question based only on the following context",
+            "Answer the question based on the context below",
+            "Answer the question based on the given context",
+            "Given the following information, answer the question",
+            "Given these documents, answer the question",
             "Answer the following question based only on the provided context",
             "Answer the user's question based only on the following context",
             "Answer any use questions based solely on the context below",
@@ -289,6 +295,12 @@ TEMPLATES: tuple[HumanTemplate, ...] = (
             "\n=========",
             "\nAnswer in Markdown:",
         ],
+    ),
+    _template(
+        "langchain agent",
+        ["Answer the following questions as best you can."],
+        ["\nQuestion:"],
+        ["\nThought:"],
     ),
     _template(
         "condensed question",

@@ -192,7 +192,7 @@ MAYBE_RESULT = re.compile(
 )
 #: A fence whose info line names a file, as clients attach one in front of a question; group 1 is
 #: the fence.
-FENCE = re.compile(r"(`{3,}+)(?=[^\n]*[/.])[^\n`]*+\n")
+FENCE = re.compile(r"(`{3,16}+)(?=[^\n]*[/.])[^\n`]*+\n")
 #: Where a role begins to speak in a quoted conversation; group 1 for a human.
 ROLES = re.compile(
     r"(?m)^[ \t]*+(?:(USER|User|user|HUMAN|Human|human)"

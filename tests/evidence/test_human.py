@@ -334,6 +334,8 @@ def test_a_hundred_thousand_openings_and_a_megabyte_of_brackets_are_text() -> No
     assert human(text) == text
     assert HARNESS.read("<" * 1_000_000).text == "<" * 1_000_000
     assert HARNESS.read(text, more=True).text == "x"
+    fence = "`" * 1_000_000 + " a.py\n"
+    assert human(fence) == fence
 
 
 def test_the_last_text_that_is_not_wholly_harness_decides() -> None:

@@ -15,7 +15,9 @@ from typing import Self
 
 from srd.config.globals import EvidenceRules
 from srd.evidence.templates import (
+    FENCE,
     HARNESS_BLOCKS,
+    MAYBE_RESULT,
     RESULT,
     TALKS,
     TEMPLATES,
@@ -29,9 +31,8 @@ from srd.evidence.templates import (
 __all__ = ["Harness", "Human", "Skipped", "Turn", "deciding", "opening", "readings", "turns"]
 
 _WRAPPERS = frozenset(WRAPPERS)
-#: What a line that announces a tool's result begins with, when it is not whole yet.
-_BRACKET = re.compile(r"\[(?:[a-z]|\Z)")
 _CALLED = "Called the "
+_FENCES = "```"
 _WORD = re.compile(r"\S")
 
 
@@ -123,6 +124,7 @@ class Harness:
     templates: tuple[tuple[str, Template], ...]
     begins: re.Pattern[str]  # any literal or template, to be quick where there is none
     longest: int
+    fences: bool
 
     @classmethod
     def of(cls, rules: EvidenceRules) -> Self:
@@ -132,7 +134,9 @@ class Harness:
         entries = tuple(entry for entry in entries if entry.strip())
         blocks = frozenset(entry[1:-1] for entry in entries if _is_block(entry))
         others = [
-            each if each[0] == "\n" else each.lstrip() for each in entries if not _is_block(each)
+            each if each[0] == "\n" else each.lstrip()
+            for each in entries
+            if not _is_block(each) and each != _FENCES
         ]
         names = sorted({*blocks, *WRAPPERS, *TALKS}, key=lambda name: (-len(name), name))
         tail = [entry for entry in others if entry[0] == "\n"]
@@ -150,6 +154,7 @@ class Harness:
             templates=tuple(sorted(starts, key=lambda pair: -len(pair[0]))),
             begins=re.compile("|".join(map(re.escape, begins)) if begins else "(?!)"),
             longest=max(map(len, begins), default=0),
+            fences=_FENCES in entries,
         )
 
     def read(self, text: str, *, more: bool = False) -> Human:
@@ -306,6 +311,14 @@ class _Walk:
         while True:
             found = _WORD.search(self.text, self.at, stop)
             start = stop if found is None else found.start()
+            fence = self._fence(start)
+            if fence < 0:
+                return False
+            if fence > start:
+                self._skip(start, fence, _FENCES)
+                if self.at >= stop:
+                    return True
+                continue
             claim = self._claim(start)
             if claim is None:
                 self.lead = start == stop
@@ -317,6 +330,19 @@ class _Walk:
             self._skip(start, start + len(claim), claim)
             if self.at >= stop:
                 return True
+
+    def _fence(self, start: int) -> int:
+        """Where an attached file ends that begins at `start`: there if none does; -1: not yet."""
+        text = self.text
+        if not self.harness.fences or not text.startswith("`", start):
+            return start
+        opened = FENCE.match(text, start)
+        if opened is None:
+            return -1 if self.more and text.find("\n", start) < 0 else start
+        closed = re.compile(rf"(?m)^{opened[1]}`*+[ \t]*+(?:\n|\Z)").search(text, opened.end())
+        if closed is None or (self.more and not closed[0].endswith("\n")):
+            return -1 if self.more else start
+        return closed.end()
 
     def _claim(self, start: int) -> str | None:
         """The literal that claims the text from `start` on; "" if it is settled, or may be one."""
@@ -350,8 +376,9 @@ class _Walk:
             if any(size < len(each) and each.startswith(begun) for each in starts):
                 return True
         begun = text[start : start + len(_CALLED)]
-        announces = _CALLED.startswith(begun) or _BRACKET.match(text, start) is not None
-        return announces and text.find("\n", start) < 0
+        if _CALLED.startswith(begun) and text.find("\n", start) < 0:
+            return True
+        return MAYBE_RESULT.match(text, start) is not None
 
     def _after(self, start: int, literal: str, tag: _Tag | None) -> bool:
         """A literal claims the text, but where its line leads to a block: then to that block."""

@@ -13,7 +13,9 @@ from typing import Self
 from srd.config.globals import HumanTemplate
 
 __all__ = [
+    "FENCE",
     "HARNESS_BLOCKS",
+    "MAYBE_RESULT",
     "RESULT",
     "ROLES",
     "TALKS",
@@ -26,8 +28,9 @@ __all__ = [
 ]
 
 #: `<name>` is a block up to its closing tag; `[...]` is itself, at the beginning of a text; what
-#: begins with a line break reaches from there to the text's end; anything else is a beginning,
-#: and the whole text is no human's.
+#: begins with a line break reaches from there to the text's end; three backticks are fences that
+#: name a file, at the beginning of a text; anything else is a beginning, and the whole text is no
+#: human's.
 HARNESS_BLOCKS: tuple[str, ...] = (
     # Claude Code and its IDE extensions
     "<system-reminder>",
@@ -127,6 +130,8 @@ HARNESS_BLOCKS: tuple[str, ...] = (
     "<reminderInstructions>",
     "<repoContext>",
     "<workspace_info>",
+    # Continue's attached files
+    "```",
     # opencode, Zed, OpenHands, Gemini CLI, Qwen Code, and what several of them share
     "<context>",
     "<env>",
@@ -140,6 +145,8 @@ HARNESS_BLOCKS: tuple[str, ...] = (
     "Generate a title for this conversation:",
     "This is the Gemini CLI. We are setting up the context",
     "This is the Qwen Code. We are setting up the context",
+    # Spring AI
+    "\nContext information is below, surrounded by",
     # Aider
     "Here are summaries of some files present in my git repo",
     "I am working with you on code in a git repository.",
@@ -173,12 +180,19 @@ WRAPPERS: tuple[str, ...] = (
 #: Blocks that quote a conversation: of them the last thing that a human said stays.
 TALKS: tuple[str, ...] = ("chat_history", "conversation", "conversation_history")
 
-#: The first line of a tool's result that a client writes as text of a user message (Cline and Roo
+#: What announces a tool's result that a client writes as text of a user message (Cline and Roo
 #: without native tools, opencode's attached files). The result follows, here or as the next text.
 RESULT = re.compile(
-    r"\[[a-z][a-z_]{1,63}+(?: for [^\n]*)?\](?: Result:|, Result:)[ \t]*+(?:\n|\Z)"
+    r"\[[a-z]{1,32}+_[a-z_]{1,63}+(?: (?s:.{0,4000}?))?\],? Result:[ \t]*+(?:\n|\Z)"
     r"|Called the [A-Za-z_]{1,63}+ tool with the following input:[^\n]*+(?:\n|\Z)"
 )
+#: The beginning of a text that may announce a result when more of it has come.
+MAYBE_RESULT = re.compile(
+    r"\[(?:\Z|[a-z]{1,32}+(?:\Z|_[a-z_]*+(?:\Z| (?s:.{0,4100})\Z|\],?(?: R?e?s?u?l?t?:?)?\Z)))"
+)
+#: A fence whose info line names a file, as clients attach one in front of a question; group 1 is
+#: the fence.
+FENCE = re.compile(r"(`{3,16}+)(?=[^\n]*[/.])[^\n`]*+\n")
 #: Where a role begins to speak in a quoted conversation; group 1 for a human.
 ROLES = re.compile(
     r"(?m)^[ \t]*+(?:(USER|User|user|HUMAN|Human|human)"
@@ -254,6 +268,10 @@ TEMPLATES: tuple[HumanTemplate, ...] = (
             "Use the following context to answer the",
             "You are an assistant for question-answering tasks.",
             "Answer the question based only on the following context",
+            "Answer the question based on the context below",
+            "Answer the question based on the given context",
+            "Given the following information, answer the question",
+            "Given these documents, answer the question",
             "Answer the following question based only on the provided context",
             "Answer the user's question based only on the following context",
             "Answer any use questions based solely on the context below",
@@ -277,6 +295,12 @@ TEMPLATES: tuple[HumanTemplate, ...] = (
             "\n=========",
             "\nAnswer in Markdown:",
         ],
+    ),
+    _template(
+        "langchain agent",
+        ["Answer the following questions as best you can."],
+        ["\nQuestion:"],
+        ["\nThought:"],
     ),
     _template(
         "condensed question",

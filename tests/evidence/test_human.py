@@ -86,6 +86,11 @@ def test_blocks_may_hold_blocks(text: str, kept: str) -> None:
         "[1, 2] Result: none",
         "### Task:\nWrite a parser.",
         "<conversation>nobody speaks</conversation>",
+        "[note for 'x'] Result: fine",
+        "[draft_one] Results are in.",
+        "```python\nx = 1\n```\nWhy?",
+        "```src/a.py\nnever closed",
+        "Why?\n```src/a.py\nx\n```\n",
     ],
 )
 def test_what_only_looks_like_a_harness_is_text(text: str) -> None:
@@ -113,6 +118,9 @@ def test_a_mention_in_front_of_a_block_stays() -> None:
         "The following deferred tools are now available:\nWebFetch",
         "[read_file for 'src/a.py'] Result:\n<task> x = 1",
         "[execute_command for 'echo [a] Result: b'] Result:\nb",
+        "[execute_command for 'cat <<E\n[a]\nE'] Result:\nb",
+        "[new_task in Code mode: 'a'], Result:\nb",
+        "```src/a.py\nx\n```\n\n````md docs/b.md (1-2)\n```\nx\n````",
         "Called the Read tool with the following input: {}\nResult of calling it:\n1",
         "Your task is to create a detailed summary of the conversation so far, with all files.",
         "[TASK RESUMPTION] It was 3 days ago.\n\nGo on.",
@@ -121,7 +129,8 @@ def test_a_mention_in_front_of_a_block_stays() -> None:
 def test_a_text_can_be_wholly_harness(text: str) -> None:
     read = HARNESS.read(text)
     assert read.text == ""
-    assert sum(each.end - each.start for each in read.skipped) == len(text)
+    assert read.skipped[0].start == 0
+    assert read.skipped[-1].end == len(text)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +140,7 @@ def test_a_text_can_be_wholly_harness(text: str) -> None:
         ("[Request interrupted by user]\nDo it in Go.", "Do it in Go."),
         ("[write_to_file for 'a'] Result:\nDenied.\n<feedback>\nUse Go.\n</feedback>", "Use Go."),
         ("[ask_followup_question for 'x'] Result:\n<answer>\nGo.\n</answer>", "Go."),
+        ("```src/a.py\nx\n```\nWhy?", "Why?"),
         ("[TASK RESUMPTION] x\n<user_message>\nUse Go.\n</user_message>", "Use Go."),
         ("Why?\n\n# *SEARCH/REPLACE block* Rules:\n\nEvery block...", "Why?"),
     ],
@@ -190,6 +200,10 @@ _PIECES = st.sampled_from(
         "[Request interrupted by user for tool use]",
         "[read_file for 'a'] Result:",
         "Called the Read tool with the following input: ",
+        "[read_file for 'a\n",
+        "'], Result:",
+        "```src/a.py\n",
+        "\n```\n",
         "### Task:",
         "</context>",
         "Context information is below",
@@ -298,6 +312,9 @@ def _steps(text: str, *, more: bool) -> int:
         "<env ",
         "\n# TODO LIST RECOMMENDED",
         "a<system-reminder>`",
+        "```a.py\n```\n",
+        "```a.py\n",
+        "[read_file for ",
     ],
 )
 def test_the_work_grows_with_the_text_and_not_with_its_square(unit: str, more: bool) -> None:
@@ -317,6 +334,8 @@ def test_a_hundred_thousand_openings_and_a_megabyte_of_brackets_are_text() -> No
     assert human(text) == text
     assert HARNESS.read("<" * 1_000_000).text == "<" * 1_000_000
     assert HARNESS.read(text, more=True).text == "x"
+    fence = "`" * 1_000_000 + " a.py\n"
+    assert human(fence) == fence
 
 
 def test_the_last_text_that_is_not_wholly_harness_decides() -> None:

@@ -40,6 +40,11 @@ PASSAGES = "Leaves are green.\nQuestionable: is grass?\n\n---\nRoots are not."
         "Given the following conversation and a follow up question, make it stand alone.\n\n"
         "Chat History:\nHuman: What is a leaf?\nAssistant: An organ.\n"
         f"Follow Up Input: {ASKED}\nStandalone question:",
+        "Answer the following questions as best you can. There are tools.\n\nQuestion: what to answer\n"
+        f"Thought: think\n\nBegin!\n\nQuestion: {ASKED}\nThought: I look.\nAction: search",
+        # Haystack
+        f"Given the following information, answer the question.\n\nContext:\n    {PASSAGES}\n\n"
+        f"Question: {ASKED}\nAnswer:",
         # LlamaIndex
         f"Context information is below.\n----\n{PASSAGES}\n----\nUse it alone.\nQuery: {ASKED}\nAnswer: ",
         f"Context information is below. \n----\n{PASSAGES}\n----\nSo answer the question: {ASKED}\n",
@@ -88,6 +93,11 @@ def test_a_prompt_about_the_whole_conversation_is_nobodys(text: str) -> None:
 def test_of_a_quoted_conversation_without_a_known_template_the_last_human_line_stays() -> None:
     text = f"Find a name for this.\n<chat_history>\n{TALK}</chat_history>\n"
     assert HARNESS.read(text).text == f"Find a name for this.\n{ASKED}"
+
+
+def test_passages_behind_a_question_are_left_out() -> None:
+    text = f"{ASKED}\n\nContext information is below, surrounded by ---\n\n---\n{PASSAGES}\n---"
+    assert HARNESS.read(text).text == ASKED
 
 
 def test_a_block_inside_a_quoted_line_is_left_out() -> None:

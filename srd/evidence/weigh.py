@@ -13,6 +13,7 @@ unknown piece (Devlin et al. 2019, the reference tokenization.py).
 
 from __future__ import annotations
 
+import functools
 import pkgutil
 import re
 import unicodedata
@@ -28,6 +29,8 @@ FURTHER_STEP = 0.1
 BLANKS = 1024
 #: A word of more pieces than this may be cut in its middle, so that a window of ids is filled.
 DENSE = 4.0
+#: No word of the vocabulary is longer, of letters, and with digits: an id is never one.
+WHOLE_WORD, WHOLE_MIXED = 18, 5
 
 # Which blocks hold punctuation beyond ASCII; what in them is punctuation, Unicode says.
 _PUNCTUATED = (
@@ -50,7 +53,6 @@ _ALONE = f"{_MARKS}{_IDEOGRAPHS}\U0002f800-\U0002fa1f"
 _PIECE = re.compile(
     rf"\s{{{BLANKS}}}|\s{{0,{BLANKS - 1}}}(?:([^\s{_ALONE}]{{1,{STEP}}})|([{_ALONE}]))|\s+"
 )
-_HANGUL = re.compile("[\uac00-\ud7a3]")
 
 # A Bloom filter of 2^18 bits with two hashes over the vocabulary's whole words and single
 # characters, written by tools/word_pieces.py; one word in forty is taken for a member wrongly.
@@ -73,8 +75,8 @@ def cut(text: str, tokens: int, *, more: bool = False) -> int | None:
     """
     total, place, size = 0.0, 0, len(text)
     for start, end, cost, known in _pieces(text):
-        if more and end == size and not known:
-            return place if total + 1 > tokens else None
+        if more and end == size and not known:  # may still become one unknown word
+            return place if total + min(cost, 1.0) > tokens else None
         if total + cost > tokens:
             inside = int((tokens - total - 1) / cost * (end - start)) if cost > DENSE else 0
             return start + inside if inside > 0 else place
@@ -139,11 +141,13 @@ def _pieces(text: str) -> Iterator[tuple[int, int, float, bool]]:
         run = end
 
 
+@functools.lru_cache(maxsize=4096)
 def _word(word: str) -> float:
     """What one word costs; at least 1.0, so that an unfinished word has a least weight."""
     if word.isascii():
         word = word.lower()
-        if len(word) == 1 or _member(word):
+        whole = WHOLE_WORD if word.isalpha() else WHOLE_MIXED
+        if len(word) == 1 or (len(word) <= whole and _member(word)):
             return 1.0
         return _split(word)
     plain = "".join(
@@ -155,7 +159,7 @@ def _word(word: str) -> float:
         return 1.0
     if plain.isascii():
         return _word(plain) if plain else 1.0
-    if _member(plain):
+    if len(plain) <= WHOLE_WORD and _member(plain):
         return 1.0
     foreign = [char for char in plain if char > "\x7f"]
     if not all(map(_member, foreign)):
@@ -178,7 +182,7 @@ def _split(word: str) -> float:
         return max(2.0, 1.77 + 0.29 * (size - 4) + 0.37 * rare)
     if word.isdigit():
         return max(2.0, 0.55 * size - 0.4)
-    return max(2.0, 0.68 * size + 0.4)
+    return max(2.0, 0.7 * size + 0.2)
 
 
 def _member(word: str) -> bool:

@@ -1,0 +1,235 @@
+"""What of a long message is read, and what its pieces say together.
+
+Why this file exists: the question of a long message stands in front of what was pasted or behind
+it, and a window from the beginning sees the pasted text alone. So paragraphs at both ends are read
+apart, and the ones that ask weigh more than those that look like code, a log or data. It must not
+know a classifier: scores come from outside.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from srd.evidence.weigh import cut, tail
+
+#: Word pieces of every text but the main one (srd.classify.api.TURN_WINDOW), and how many at most.
+PIECE = 64
+PIECES = 4
+#: A lead over every other piece from which on a piece is read alone.
+DECISIVE = 2.5
+#: What being the last of several parts is worth, and being the main text.
+LAST_PART = 1.5
+MAIN = 0.5
+#: The share of pasted-looking lines from which on a line or paragraph counts as pasted.
+_PASTED = 0.5
+
+_ASKS = re.compile(
+    r"(?:(?:hi|hello|hey|ok|okay|so|now|and|but|please|bitte|also|then|finally)\b[,! ]*)*"
+    r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|would"
+    r"|should|will|i need|i want|i have|i am|i'm|i'd|my|help|tell|give|show|explain|describe|define"
+    r"|write|rewrite|fix|find|solve|compute|calculate|determine|prove|derive|compare|contrast|list"
+    r"|name|summari[sz]e|translate|analy[sz]e|discuss|suggest|recommend|review|check|convert"
+    r"|implement|refactor|optimi[sz]e|debug|create|generate|draft|design|evaluate|outline|identify"
+    r"|estimate|simplify|classify|complete|answer|suppose"
+    r"|wer|wie|warum|wann|welche[rs]?|erkläre?|schreibe?|qu'|que|qui|quel(?:le)?s?|pourquoi|comment"
+    r"|explique[rz]?|qué|cuál|cómo|por qué|explica|escribe|como|qual|perch[eé]|cosa|spiega)\b",
+    re.IGNORECASE,
+)
+# How a line of a log, of data or of code begins.
+_ODD_START = re.compile(
+    r"\d{4}-\d\d-\d\d|\w{3} +\d+ \d\d:|\[?\d+[.:]\d+[.:]\d+|\"[^\"]+\"\s*:"
+    r"|[\w.]+(?:\[[^\]]*\])?\s*[:+|-]?=|(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|TRACE)\b"
+    r"|(?:def|class|import|from|const|let|var|function|public|private|static|void|package)\s\S*\W?"
+    r"|at \S+\(|File \"|return\b|else\b|(?:if|for|while)\b.*[:{(]$|[\w.]+\(.*\)$"
+)
+_ODD_FIRST, _ODD_LAST = tuple("[{<}])@|>+/$"), (*";{}[]\\", '",', "),", "},", "],")
+_SYMBOLS = re.compile(r"[^\w\s.,;:?!'\"()\-’“”‘–—]|_|\d")
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_BREAK = re.compile(r"\n[^\S\n]*\n\s*|^[^\S\n]*(?:```|~~~)[^\n]*\n?", re.MULTILINE)
+_SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
+_QUESTION = ("?", "？", "؟", "?)", '?"', "?*")
+#: More is not looked at of one line, and an id longer than a line says nothing more.
+_LINE = 200
+#: So many words are more than a question usually has.
+_LONG = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What is read of a message: `texts[0]` is the main one (of at most the asked window), each
+    further one has at most PIECE word pieces; `unread` counts the characters in none of them."""
+
+    texts: tuple[str, ...]
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    part: int
+    start: int
+    end: int
+    text: str
+    lean: float
+
+
+def excerpt(parts: Sequence[str], window: int) -> Excerpt:
+    """What is read of one message, whose texts are `parts`, in order.
+
+    One part of at most `window` word pieces is read as it is. Otherwise the paragraphs at both
+    ends of every part compete; one that leads by far is read alone, and else up to PIECES of them
+    beside the main text. Reads at most a window at either end of the first and last parts.
+    """
+    parts = [part for part in parts if part.strip()] or [""]
+    if len(parts) == 1 and cut(parts[0], window) == len(parts[0]):
+        return Excerpt((parts[0],), 0)
+    found = _candidates(parts, window)
+    best = found[0]
+    rest = [piece for piece in found[1:] if piece.lean > best.lean - DECISIVE]
+    chosen = [best, *(_short(piece) for piece in rest[:PIECES])]
+    return Excerpt(
+        tuple(piece.text for piece in chosen),
+        sum(map(len, parts)) - _covered(chosen),
+    )
+
+
+def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """One distribution of those of an excerpt's texts: their mean, weighed by how much each text
+    looks like what was asked and by how sure its score is. One text keeps its own."""
+    if len(scores) == 1:
+        return scores[0]
+    weights = [
+        math.exp(lean(text) + (MAIN if index == 0 else 0.0)) * max(score.values(), default=0.0) ** 2
+        for index, (text, score) in enumerate(zip(texts, scores, strict=True))
+    ]
+    total = sum(weights) or 1.0
+    return {
+        label: sum(w * score.get(label, 0.0) for w, score in zip(weights, scores, strict=True))
+        / total
+        for label in scores[0]
+    }
+
+
+def lean(text: str) -> float:
+    """How much a piece looks like what was asked: about -4 (code, a log) to 5 (a question)."""
+    text = text.strip()
+    words = len(_WORDS.findall(text))
+    if words < 2 and not text.endswith(_QUESTION) and text.isascii():
+        return -3.0
+    lines = [line for line in text.splitlines() if line.strip()]
+    value = -4.0 * sum(map(_odd, lines)) / max(1, len(lines))
+    sentences = [sentence.strip() for sentence in _SENTENCE.split(text)]
+    if text.endswith(_QUESTION):
+        value += 3.0
+    elif any(sentence.endswith(_QUESTION) for sentence in sentences):
+        value += 1.5
+    if any(_ASKS.match(sentence) for sentence in (sentences[0], sentences[-1])):
+        value += 1.5
+    return value - (1.0 if words > _LONG else 0.0)
+
+
+def _odd(line: str) -> bool:
+    """Whether a line looks like code, a log, data or markup rather than like prose."""
+    line = line[:_LINE]
+    bare = line.strip()
+    if line[:2].isspace() or line[0] == "\t" or bare.endswith(_ODD_LAST):
+        return True
+    if _ASKS.match(bare) or bare.endswith(_QUESTION):
+        return False
+    if bare.startswith(_ODD_FIRST) or _ODD_START.match(bare):
+        return True
+    return 4 * len(_SYMBOLS.findall(bare)) > len(bare)
+
+
+def _candidates(parts: Sequence[str], window: int) -> list[_Piece]:
+    """The pieces that compete, the best first; of equals the later part, then the earlier end."""
+    found: list[_Piece] = []
+    last = len(parts) - 1
+    looked = sorted({0, *range(max(0, last - 2), last + 1)}, reverse=True)
+    for index in looked:
+        part, bonus = parts[index], LAST_PART if index == last and last else 0.0
+        spans = dict.fromkeys((_front(part, window), _back(part, window)))
+        for start, end in spans:
+            text = part[start:end]
+            if text.strip():
+                found.append(_Piece(index, start, end, text, lean(text) + bonus))
+    return sorted(found, key=lambda piece: -piece.lean)
+
+
+def _front(text: str, window: int) -> tuple[int, int]:
+    """Where the first paragraph lies, or what of it comes before the pasted lines."""
+    end = cut(text, window) or 0
+    start = len(text) - len(text.lstrip())
+    if (fence := _BREAK.match(text, start, end)) is not None:
+        start = fence.end()
+    if (stop := _BREAK.search(text, start, end)) is not None:
+        end = stop.start()
+    return start, start + _plain(text[start:end])
+
+
+def _plain(paragraph: str) -> int:
+    """Where the lines end that do not look pasted; all of it if the first line does. Of more than
+    a piece, where its first sentence or line ends that asks."""
+    place = 0
+    for line in paragraph.splitlines(keepends=True):
+        if line.strip() and _odd(line):
+            break
+        place += len(line)
+    place = place or len(paragraph)
+    if cut(paragraph[:place], PIECE) != place:
+        for sentence in _sentences(paragraph[:place])[:3]:
+            if sentence.endswith(_QUESTION):
+                return paragraph.index(sentence) + len(sentence)
+    return place
+
+
+def _back(text: str, window: int) -> tuple[int, int]:
+    """Where the last paragraph lies, or what of it comes after the pasted lines."""
+    start, end = tail(text, window), len(text.rstrip())
+    breaks = list(_BREAK.finditer(text, start, end))
+    while breaks and breaks[-1].end() >= end:
+        end = max(start, breaks.pop().start())
+    if breaks:
+        start = breaks[-1].end()
+    paragraph = text[start:end]
+    place = len(paragraph)
+    for line in reversed(paragraph.splitlines(keepends=True)):
+        if line.strip() and _odd(line):
+            break
+        place -= len(line)
+    if place == len(paragraph):
+        place = 0
+    if cut(paragraph[place:], PIECE) != len(paragraph) - place:
+        for sentence in reversed(_sentences(paragraph[place:])[-3:]):
+            if sentence.endswith(_QUESTION):
+                return start + paragraph.rindex(sentence), end
+    return start + place, end
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of a text, a line ending one too."""
+    return [
+        sentence.strip()
+        for line in text.splitlines()
+        for sentence in _SENTENCE.split(line)
+        if sentence.strip()
+    ]
+
+
+def _short(piece: _Piece) -> _Piece:
+    """At most PIECE word pieces of it: its beginning."""
+    end = cut(piece.text, PIECE) or 0
+    return _Piece(piece.part, piece.start, piece.start + end, piece.text[:end], piece.lean)
+
+
+def _covered(pieces: Sequence[_Piece]) -> int:
+    """How many characters lie in at least one piece."""
+    total, part, reached = 0, -1, 0
+    for piece in sorted(pieces, key=lambda piece: (piece.part, piece.start)):
+        if piece.part != part:
+            part, reached = piece.part, 0
+        total += max(0, piece.end - max(piece.start, reached))
+        reached = max(reached, piece.end)
+    return total

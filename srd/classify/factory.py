@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from srd.classify import pii_rules
 from srd.classify.api import WINDOWS, Ask, ModelError
-from srd.classify.encoder import Encoder, Head
+from srd.classify.encoder import FULL_HEADS, Encoder, Head
 from srd.classify.executor import Batching
 from srd.classify.first_stage import FirstStage
+from srd.classify.guard import Guard
 from srd.classify.inspection import MAX_INSPECT_TOKENS, Inspector
 from srd.classify.locate import MANIFEST, model_dir
-from srd.classify.manifest import Combine, Manifest, read_manifest
+from srd.classify.manifest import Combine, GuardEntry, Manifest, read_manifest
 from srd.classify.ort import Device, Session
 from srd.classify.scorer import (
     DomainReader,
@@ -67,12 +68,15 @@ def open_classifier(
         return NullClassifier()
     encoders: list[Encoder] = []
     readers, linear, manifest = Readers(), None, None
+    inspector = Inspector(max_tokens=max_inspect_tokens)
     if own := heads - upstream.keys():
         folder = model_dir(model)
         manifest = read_manifest(folder)
         encoders.append(_own_encoder(folder, manifest, own, device))
         linear = _first_stage(folder, manifest) if "domain" in own else None
         readers = _own_readers(manifest, own, linear, jailbreak_labels)
+        if heads & FULL_HEADS and manifest.guard is not None:
+            inspector = _guarded(inspector, folder, manifest.guard)
     for head in sorted(heads & upstream.keys()):
         encoder = open_encoder(head, upstream[head], device=device)
         encoders.append(encoder)
@@ -83,7 +87,7 @@ def open_classifier(
         encoders,
         readers,
         max_rows=batching.max_asks if batching else 1,
-        inspector=Inspector(max_tokens=max_inspect_tokens),
+        inspector=inspector,
     )
     _warm(scorer, every_window=on_gpu)
     return LocalClassifier(
@@ -153,6 +157,15 @@ def _first_stage(folder: Path, manifest: Manifest) -> FirstStage | None:
     )
 
 
+def _guarded(inspector: Inspector, folder: Path, entry: GuardEntry) -> Inspector:
+    path = folder / entry.file
+    try:
+        guard = Guard.load(path)
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable guard: {error}.") from error
+    return replace(inspector, guard=guard, threshold=entry.suspicion)
+
+
 def _own_readers(
     manifest: Manifest,
     heads: frozenset[str],
@@ -169,7 +182,11 @@ def _own_readers(
         )
     if "jailbreak" in heads:
         positive = positive_columns(manifest.labels["jailbreak"], jailbreak_labels)
-        jailbreak = JailbreakReader(positive=positive, calibration=manifest.calibration.jailbreak)
+        jailbreak = JailbreakReader(
+            positive=positive,
+            calibration=manifest.calibration.jailbreak,
+            guard=manifest.guard,
+        )
     if "pii" in heads:
         pii = PiiReader(labels=BioLabels(manifest.labels["pii"]), rules=pii_rules.find)
     return Readers(domain=domain, jailbreak=jailbreak, pii=pii)

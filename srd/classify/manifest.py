@@ -99,6 +99,20 @@ class FirstStage(msgspec.Struct, frozen=True):
     max_chars: int | None = None
 
 
+class GuardEntry(msgspec.Struct, frozen=True):
+    """The guard (guard.py): the encoder reads windows from `suspicion` log-odds on.
+
+    `combine` is how the two judge a window together: the encoder's calibrated log-odds times the
+    first, the guard's times the second, and the third, summed up. `ceiling` is the risk of a text
+    of which the encoder has read nothing, at most.
+    """
+
+    file: str
+    suspicion: float
+    combine: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    ceiling: float = 0.3
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """Everything that serving needs to know about a model folder of ours."""
 
@@ -108,6 +122,7 @@ class Manifest(msgspec.Struct, frozen=True):
     combine: dict[str, Combine] = {}
     calibration: Calibration = Calibration()
     first_stage: FirstStage | None = None
+    guard: GuardEntry | None = None
     thresholds: dict[str, float] = {}
 
 

@@ -6,6 +6,7 @@ queue or cache; evaluation and tests call it as serving does. It must not know t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from srd.classify.api import TURN_WINDOW, ClassifierUnavailable, PiiSpan, Scores
 from srd.classify.encoder import FULL_HEADS, PREFIX_HEADS, Row, stitched
 from srd.classify.heads import mixture, normalised, risk, softmax
 from srd.classify.inspection import Inspector
-from srd.classify.manifest import Combine, DomainCalibration, RiskCalibration
+from srd.classify.manifest import Combine, DomainCalibration, GuardEntry, RiskCalibration
 from srd.classify.spans import BioLabels, merged
 
 if TYPE_CHECKING:
@@ -56,24 +57,32 @@ class DomainReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JailbreakReader:
-    """Sequence logits to the risk of the worst piece."""
+    """Sequence logits to the risk of the worst piece; `guard`: how it and the encoder judge a
+    window of a longer text together."""
 
     positive: tuple[int, ...]
     calibration: RiskCalibration = _NO_RISK_CALIBRATION
+    guard: GuardEntry | None = None
 
-    def read(self, pieces: Sequence[Array]) -> float:
-        """The highest risk; 0 where nothing was read."""
-        calibration = self.calibration
-        risks = (
-            risk(
-                logits,
-                self.positive,
-                temperature=calibration.temperature,
-                bias=calibration.bias,
-            )
-            for logits in pieces
-        )
+    def read(
+        self, pieces: Sequence[tuple[Array, float | None]], unread: float | None = None
+    ) -> float:
+        """The highest risk of logits with the guard's suspicion (None: the text was read whole),
+        and of the guard's suspicion of what was not read; 0 where there is neither."""
+        risks = [self._risk(logits, suspicion) for logits, suspicion in pieces]
+        if unread is not None and self.guard is not None:
+            risks.append(min(_sigmoid(unread), self.guard.ceiling))
         return max(risks, default=0.0)
+
+    def _risk(self, logits: Array, suspicion: float | None) -> float:
+        calibration = self.calibration
+        alone = risk(
+            logits, self.positive, temperature=calibration.temperature, bias=calibration.bias
+        )
+        if suspicion is None or self.guard is None:
+            return alone
+        encoder, guard, constant = self.guard.combine
+        return _sigmoid(encoder * _log_odds(alone) + guard * suspicion + constant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +224,7 @@ class Scorer:
 
     def _read(self, ask: Ask, parts: Sequence[tuple[_Part, Outputs]]) -> Answered:
         values: dict[str, Any] = {}
-        read, spent = 0, 0
+        read, spent, windows = 0, 0, 0
         for part, outputs in parts:
             if part.beginning is not None:
                 values |= self._beginning(ask, part, outputs[part.beginning.ids])
@@ -226,6 +235,7 @@ class Scorer:
                     for turn in part.turns
                 )
             spent += sum(inspected.tokens for inspected in part.inspected)
+            windows += sum(inspected.windows for inspected in part.inspected)
         if ask.heads & FULL_HEADS:
             segments = self._segments(ask, parts)
             values["truncated"] = any(segment.unread for segment in segments)
@@ -236,7 +246,7 @@ class Scorer:
         scores = Scores(**values, tokens=max(read, spent), window=ask.window)
         views = [part.inspected for part, _ in parts if part.inspected]
         final = tuple(all(one.final for one in views) for views in zip(*views, strict=True))
-        return Answered(scores, spent, final=final)
+        return Answered(scores, spent, windows, final)
 
     def _beginning(self, ask: Ask, part: _Part, output: Mapping[str, Array]) -> dict[str, object]:
         found: dict[str, object] = {}
@@ -264,7 +274,7 @@ class Scorer:
         parts: list[tuple[Encoded, Array]] = []
         for inspected, outputs in views:
             if (found := inspected.stretches.get("jailbreak")) is not None:
-                jailbreak = self._risk(found, outputs)
+                jailbreak = self._risk(found, inspected.suspicion, outputs)
             parts += [
                 (stretch.encoded, _token_logits(stretch, outputs))
                 for stretch in inspected.stretches.get("pii", ())
@@ -274,12 +284,17 @@ class Scorer:
         unread = max((inspected.unread for inspected, _ in views), default=0)
         return SegmentScores(jailbreak=jailbreak, pii=pii, unread=unread)
 
-    def _risk(self, stretches: Sequence[Stretch], outputs: Outputs) -> float | None:
+    def _risk(
+        self, stretches: Sequence[Stretch], unread: float | None, outputs: Outputs
+    ) -> float | None:
         if self.readers.jailbreak is None:
             return None
-        return self.readers.jailbreak.read(
-            [outputs[ids]["jailbreak"] for stretch in stretches for _, ids in stretch.rows()]
-        )
+        pieces = [
+            (outputs[ids]["jailbreak"], stretch.suspicion)
+            for stretch in stretches
+            for _, ids in stretch.rows()
+        ]
+        return self.readers.jailbreak.read(pieces, unread)
 
     def _embedding(self, vector: Array) -> array[float]:
         return normalised(vector, self.readers.embedding_dimensions)
@@ -292,3 +307,12 @@ def inspected_texts(ask: Ask) -> tuple[str, ...]:
 
 def _token_logits(stretch: Stretch, outputs: Outputs) -> Array:
     return stitched((piece, outputs[ids]["pii"]) for piece, ids in stretch.rows())
+
+
+def _sigmoid(value: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(min(value, 60.0), -60.0)))
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, 1e-7), 1.0 - 1e-7)
+    return math.log(kept / (1.0 - kept))

@@ -29,7 +29,7 @@ LISTING = policy_of(
 def identities() -> Policy:
     """A policy with a rule that asks who the user is."""
     role = compile_role("admin", [], "window", user_header="x-user", groups_header="x-groups")
-    return replace(POLICY, signals=replace(POLICY.signals, signals=(role,)))
+    return replace(POLICY, signals=replace(POLICY.signals, signals=(role,), keys=("authz:admin",)))
 
 
 def gate(

@@ -105,3 +105,19 @@ def test_a_document_cannot_be_changed() -> None:
 
 def test_the_repr_counts() -> None:
     assert repr(DOCUMENT) == "<Document v0.3 decisions=0 models=5 default=base>"
+
+
+def test_it_knows_which_decisions_block_and_which_only_answer(take) -> None:
+    answer = "plugins: [{type: fast_response, configuration: {message: No.}}]"
+    document = take(f"""
+routing:
+  signals: {{keywords: [{{name: k, operator: OR, keywords: [x]}}], domains: [{{name: law}}]}}
+  decisions:
+    - {{name: stop, rules: {{type: keyword, name: k}}, {answer}}}
+    - {{name: hello, rules: {{type: keyword, name: k}}, {answer}, blocking: false}}
+    - {{name: law, rules: {{type: domain, name: law}}, {answer}}}
+    - {{name: quiet, rules: {{type: domain, name: law}}, modelRefs: [{{model: m}}], blocking: true}}
+    - {{name: route, rules: {{type: domain, name: law}}, modelRefs: [{{model: m}}]}}
+""")
+    assert document.blocking == {"stop", "quiet"}
+    assert document.canned == {"hello", "law"}

@@ -1,7 +1,6 @@
 import pytest
 
-from srd.config.rulechecks import walk
-from srd.config.rules import Branch, Leaf, leaves
+from srd.config.rules import leaves
 from srd.signals.table import LEAF_TYPES
 
 LEAF = '{type: keyword, name: "urgent"}'
@@ -132,21 +131,66 @@ def test_several_bindings_may_give_the_same_role(one_leaf, take) -> None:
         ("{type: keyword, name: urgent, predicate: {gt: 1}}",
          "predicate belongs to classifier leaves only ()"),
         ("{type: keyword, name: urgent, on_error: match}",
-         "on_error belongs to classifier leaves only ()"),
+         "on_error is for leaves that need a classifier, and keyword needs none "
+         "(on_unknown says what counts where it was not evaluated)"),
     ],
 )  # fmt: skip
-def test_label_predicate_and_on_error_belong_to_classifiers(
-    one_leaf, refuse, leaf: str, problem: str
-) -> None:
+def test_a_leaf_says_only_what_its_type_has(one_leaf, refuse, leaf: str, problem: str) -> None:
     [found] = refuse(one_leaf("keyword").replace(LEAF, leaf))
     assert f"{found.what} ({found.hint})" == problem
 
 
-def test_walking_a_tree_gives_leaves_in_document_order() -> None:
-    one, two, three = (Leaf(type="keyword", name=name) for name in "abc")
-    tree = Branch(operator="AND", conditions=(one, Branch(operator="OR", conditions=(two,)), three))
-    assert list(walk(tree, "r")) == [
-        (one, "r.conditions[0]"),
-        (two, "r.conditions[1].conditions[0]"),
-        (three, "r.conditions[2]"),
+_CLASSIFIED = [
+    "domain", "embedding", "complexity", "jailbreak", "pii", "classifier", "fact_check",
+    "user_feedback", "reask", "preference", "modality", "kb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leaf_type", LEAF_TYPES)
+def test_a_leaf_whose_signal_needs_a_classifier_may_say_what_its_failure_counts_as(
+    one_leaf, take, refuse, leaf_type: str
+) -> None:
+    text = one_leaf(leaf_type).replace("}]}\n", ", on_error: match}]}\n")
+    if leaf_type in _CLASSIFIED:
+        [leaf] = leaves(take(text).routing.decisions[0].rules)
+        assert leaf.on_error == "match"
+    else:
+        assert [problem.path for problem in refuse(text)] == [
+            "routing.decisions[0].rules.conditions[0].on_error"
+        ]
+
+
+@pytest.mark.parametrize("leaf_type", LEAF_TYPES)
+def test_every_leaf_may_say_what_counts_where_it_was_not_evaluated(
+    one_leaf, take, leaf_type: str
+) -> None:
+    text = one_leaf(leaf_type).replace("}]}\n", ", on_unknown: fail_request}]}\n")
+    [leaf] = leaves(take(text).routing.decisions[0].rules)
+    assert leaf.on_unknown == "fail_request"
+
+
+def test_inside_a_composer_nobody_asks_what_unknown_counts_as(one_leaf, warned) -> None:
+    leaf = "{type: context, name: long, on_unknown: match}"
+    text = one_leaf("domain", "math").replace(
+        "easy: {candidates: [b]}",
+        f"easy: {{candidates: [b]}}, composer: {{operator: NOT, conditions: [{leaf}]}}",
+    )
+    assert (
+        "routing.signals.complexity[0].composer.conditions[0].on_unknown",
+        "on_unknown does nothing in a composer",
+    ) in [(problem.path, problem.what) for problem in warned(text)]
+
+
+def test_no_name_and_no_label_may_look_like_the_key_of_a_blocking_use(one_leaf, refuse) -> None:
+    text = one_leaf("keyword", "x@block").replace("{name: urgent,", "{name: x@block,")
+    [problem] = refuse(text)
+    assert problem.path == "routing.signals.keywords[0].name"
+    assert problem.what == '"x@block" ends in @block, which srd writes itself'
+    labelled = (
+        one_leaf("classifier")
+        .replace("labels: [low", 'labels: ["l@block"')
+        .replace('"risk"}', '"risk", label: "l@block"}')
+    )
+    assert [problem.path for problem in refuse(labelled)] == [
+        "routing.decisions[0].rules.conditions[0].label"
     ]

@@ -1,7 +1,18 @@
+import itertools
+
 import pytest
 
 from srd.config.rules import Leaf
-from srd.config.scope import Early, can_be_early, full_leaves, is_dead, scope_of
+from srd.config.scope import (
+    Early,
+    can_be_early,
+    full_leaves,
+    is_dead,
+    may_match,
+    may_outrank,
+    scope_of,
+    unknown_of,
+)
 from srd.signals.table import BY_NAME, LEAF_TYPES
 
 FULL = {
@@ -19,6 +30,7 @@ routing:
     fact_check: [{name: needs_fact_check}]
     jailbreak: [{name: j}, {name: jw, scope: window}]
     context: [{name: c}]
+    role_bindings: [{name: b, role: r, subjects: [{kind: User, name: u}]}]
     complexity: [{name: deep, composer: {type: context, name: c}}]
   decisions:
 %(decisions)s
@@ -166,3 +178,108 @@ global:
       prompt_guard: {enabled: false}
 """)
     assert is_dead(document, Leaf(type=leaf_type, name=name)) is dead
+
+
+def test_embeddings_of_pictures_are_dead(take) -> None:
+    document = take(
+        "routing: {signals: {embeddings: [{name: photo, query_modality: image}, {name: text}]}}"
+    )
+    assert is_dead(document, Leaf(type="embedding", name="photo"))
+    assert not is_dead(document, Leaf(type="embedding", name="text"))
+
+
+# -- blocking --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("leaf_type", LEAF_TYPES)
+def test_under_a_blocking_decision_every_leaf_needs_the_whole_body(take, leaf_type: str) -> None:
+    document = _decisions(take, K)
+    assert scope_of(document, Leaf(type=leaf_type, name="x"), blocking=True) == "full"
+    assert scope_of(document, Leaf(type="jailbreak", name="jw"), blocking=True) == "full"
+
+
+GLOBAL = """\
+global:
+  router: {blocking: {on_error: %(router)s}}
+  model_catalog: {modules: {prompt_guard: {%(guard)s}}}
+"""
+ON_UNKNOWN = ("", "no_match", "match", "fail_request")
+ON_ERROR = ("", "no_match", "match")
+GUARD = {"": "", "allow": "no_match", "block": "fail_request"}
+
+
+@pytest.mark.parametrize("router", ["refuse", "allow"])
+@pytest.mark.parametrize("guard", GUARD)
+def test_what_counts_where_a_leaf_was_not_evaluated(take, router: str, guard: str) -> None:
+    """The first that is written: the leaf's on_unknown, its on_error, the guard's (of jailbreak
+    leaves); else a blocking decision refuses where the router does not allow."""
+    document = take(GLOBAL % {"router": router, "guard": guard and f"on_error: {guard}"})
+    for leaf_type, on_unknown, on_error, blocking in itertools.product(
+        LEAF_TYPES, ON_UNKNOWN, ON_ERROR, (False, True)
+    ):
+        leaf = Leaf(type=leaf_type, name="x", on_unknown=on_unknown, on_error=on_error)
+        guarded = GUARD[guard] if leaf_type == "jailbreak" else ""
+        default = "fail_request" if blocking and router == "refuse" else "no_match"
+        expected = on_unknown or on_error or guarded or default
+        assert unknown_of(document, leaf, blocking) == expected
+
+
+ANSWER = "plugins: [{type: fast_response, configuration: {message: No.}}]"
+
+
+def _ranked(take, *decisions: str, strategy: str = "priority"):
+    """A document of decisions, the first with the highest priority; each "rules | more"."""
+    lines = []
+    for n, decision in enumerate(decisions):
+        rules, _, more = decision.partition(" | ")
+        more = more or "modelRefs: [{model: m}]"
+        lines.append(f"    - {{name: d{n}, priority: {100 - n}, rules: {rules}, {more}}}")
+    return take(TEXT % {"strategy": strategy, "decisions": "\n".join(lines)})
+
+
+BLOCKS_K = f"{K} | {ANSWER}"
+CANNED_K = f"{K} | {ANSWER}, blocking: false"
+CANNED_MATH = f"{MATH} | {ANSWER}"
+BLOCKS_MATH = f"{MATH} | modelRefs: [{{model: m}}], blocking: true"
+
+
+@pytest.mark.parametrize(
+    ("decisions", "early", "blockers"),
+    [
+        # the decision itself
+        ((BLOCKS_K,), "no", ("keyword:k",)),
+        ((BLOCKS_MATH,), "no", ("domain:math",)),
+        ((CANNED_K,), "yes", ()),
+        ((CANNED_MATH,), "yes", ()),
+        ((f"{JW} | {ANSWER}",), "no", ("jailbreak:jw",)),
+        # what outranks it
+        ((BLOCKS_K, MATH), "no", ("keyword:k",)),
+        ((CANNED_K, MATH), "yes", ()),
+        ((f"{_all('AND', K, '{type: authz, name: r}')} | {ANSWER}", MATH), "no",
+         ("keyword:k", "authz:r")),
+        ((MATH, BLOCKS_K, MATH), "no", ("keyword:k",)),
+        ((f"{_all('OR', FACT, FACT)} | {ANSWER}, blocking: true", MATH), "yes", ()),
+        # a leaf of a signal that srd does not have is what it says
+        ((FACT.replace("}", ", on_unknown: match}"),), "yes", ()),
+        ((FACT.replace("}", ", on_unknown: fail_request}"), MATH), "no",
+         ("fact_check:needs_fact_check",)),
+    ],
+)  # fmt: skip
+def test_the_last_decision_is_early_when_no_blocking_one_is_above_it(
+    take, decisions: tuple[str, ...], early: str, blockers: tuple[str, ...]
+) -> None:
+    document = _ranked(take, *decisions)
+    assert can_be_early(document, len(decisions) - 1) == (Early(early), blockers)
+
+
+def test_a_decision_above_the_blocking_one_falls_early(take) -> None:
+    assert can_be_early(_ranked(take, MATH, BLOCKS_K), 0) == (Early.YES, ())
+    by_confidence = _ranked(take, MATH, BLOCKS_K, strategy="confidence")
+    assert can_be_early(by_confidence, 0) == (Early.NO, ("keyword:k",))
+
+
+def test_who_may_outrank_whom_and_who_can_match_at_all(take) -> None:
+    document = _ranked(take, MATH, BLOCKS_K, FACT)
+    assert may_outrank(document, 0, 1)
+    assert not may_outrank(document, 1, 0)
+    assert [may_match(document, index) for index in range(3)] == [True, True, False]

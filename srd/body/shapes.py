@@ -69,7 +69,7 @@ BATCH = Shape(b"", names_only=True, names_below=(b"requests", None, b"params", b
 
 #: Names that count once. Parsers disagree on which of two equal keys they take, so the first one is
 #: evidence and every later one is dropped from what leaves: in the body itself (in every API), in
-#: an element of the conversation, and in a content part, one that lies in a tool's result too.
+#: an element of the conversation, and in a content part, also one inside a tool's result.
 ONCE = frozenset({b"messages", b"input", b"prompt", b"system", b"instructions"})
 ONCE_IN_TURN = frozenset({b"content", b"role", b"type", b"text"})
 ONCE_IN_PART = frozenset({b"content", b"type", b"text"})

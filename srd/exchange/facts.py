@@ -30,14 +30,23 @@ ENVOY_HEADER_ENTRIES = 100
 #: coding and digests, which may have to go as well.
 RESERVED_ENTRIES = 10
 
-Unread = Literal["", "upgrade", "skip", "content_type", "content_encoding"]
+Unread = Literal["", "upgrade", "skip", "content_encoding"]
 #: A client may mend these: 415 where a rule must see the body. The others were asked for.
-UNSUPPORTED: frozenset[Unread] = frozenset({"content_type", "content_encoding"})
+UNSUPPORTED: frozenset[Unread] = frozenset({"content_encoding"})
 
 #: Values of content-encoding that clients send although they are no coding of the body: servers do
 #: not look at them and read the JSON, so we do.
 _NO_CODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "aws-chunked", "none", "binary"})
 _JSON_TYPES = frozenset({"application/json", "text/json", "application/x-json", "text/x-json"})
+#: Charsets in which the bytes of JSON mean what they mean here, or mean no JSON at all (no body is
+#: JSON both in UTF-8 and in UTF-16 or UTF-32). In others, such as UTF-7 or Shift_JIS, the same
+#: bytes may be another text.
+_CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^"';,\s]*)""", re.IGNORECASE)
+_PLAIN_CHARSETS = re.compile(
+    r"|(x-)?utf_?-?(8|16|32)([-_]?(le|be|sig|bom))?|(us-)?ascii|ansi_x3\.4-1968|latin-?\d|iso_?-?8859"
+    r"[-_]\d+|(windows|cp|win)-?125\d|koi8-[ru]|ucs-?[24]|unicode|binary|none|null",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _MOST_DIGITS = 18  # more is no length, and int() refuses very many
 
@@ -54,10 +63,13 @@ class RequestFacts:
     """The request as its headers show it.
 
     `headers` maps a name to all of its lines, different ones joined by ", " as RFC 9110 5.3 reads
-    them; `lines` holds them one by one, as bytes. `coding` is the content codings in their order,
-    ", " between them, "" for none. `tunnel`: what follows is no body but somebody else's protocol.
-    `debug` and `skip` say what the client asked for, not whether it gets it. `spoofed` and
-    `credentials` are names of headers that must not pass.
+    them; `lines` holds them one by one, as bytes. `json`: its type says so, and what does not parse
+    is the client's error; a body of another type, or of none, is read as JSON as well, and passes
+    as it came where it is none. `charset` is one in which its bytes may be another text, "" as a
+    rule. `coding` is the content codings in their order, ", " between them, "" for none. `tunnel`:
+    what follows is no body but somebody else's protocol. `debug` and `skip` say what the client
+    asked for, not whether it gets it. `spoofed` and `credentials` are names of headers that must
+    not pass.
 
     `unread` is why the body of a POST on one of our paths will not be read, "" where it will be.
     Other methods and other paths have no body of ours, so nothing there is unread.
@@ -68,6 +80,7 @@ class RequestFacts:
     route: Route = paths.UNKNOWN
     dialect: Dialect = Dialect.ENVOY
     json: bool = True
+    charset: str = ""
     content_length: int | None = None
     coding: str = ""
     coding_known: bool = True
@@ -122,12 +135,18 @@ class RequestFacts:
         return next((name for name in sorted(names) if len(set(self.values(name))) > 1), None)
 
 
-def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFacts:
+def read_headers(
+    headers: Headers, *, skip_allowed: bool = False, distrusted: frozenset[str] = frozenset()
+) -> RequestFacts:
     """Facts of a header list. Never raises: unreadable values count as absent. O(headers).
 
-    `skip_allowed`: the operator honours the client's wish to pass unread.
+    `skip_allowed`: the operator honours the client's wish to pass unread. `distrusted`: names of
+    headers that nobody may believe: they are no facts, and must not pass.
     """
     lines = _lines(headers)
+    spoofed = tuple(sorted(n for n in lines if n in distrusted or is_ours_to_set(n)))
+    for name in distrusted & lines.keys():
+        del lines[name]
     first = {name: _text(values[0]) for name, values in lines.items()}
     joined = {
         name: first[name] if len(values) == 1 else ", ".join(dict.fromkeys(map(_text, values)))
@@ -135,12 +154,12 @@ def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFact
     }
     method, path = first.get(":method", "").upper(), first.get(":path", "")
     route = paths.route_of(path)
-    json, coding = _is_json(joined.get("content-type", "")), _coding(lines)
+    kind, coding = joined.get("content-type", ""), _coding(lines)
     tunnel = _is_tunnel(method, joined)
     skip = _is_true(first.get(SKIP_HEADER))
     unread: Unread = ""
     if method == "POST" and route.kind is not Kind.PASS:
-        unread = _unread(tunnel, skip and skip_allowed, json, coding)
+        unread = _unread(tunnel, skip and skip_allowed, coding)
     elif tunnel and route.kind is not Kind.PASS:
         unread = "upgrade"
     return RequestFacts(
@@ -148,7 +167,8 @@ def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFact
         path=path,
         route=route,
         dialect=_dialect(headers),
-        json=json,
+        json=_is_json(kind),
+        charset=_odd_charset(kind),
         content_length=_length(first.get("content-length")),
         coding=coding or "",
         coding_known=coding is not None,
@@ -156,7 +176,7 @@ def read_headers(headers: Headers, *, skip_allowed: bool = False) -> RequestFact
         debug=_is_true(first.get(DEBUG_HEADER)),
         skip=skip,
         unread=unread,
-        spoofed=tuple(sorted(filter(is_ours_to_set, lines))),
+        spoofed=spoofed,
         credentials=tuple(sorted(CREDENTIAL_HEADERS & lines.keys())),
         headers=joined,
         lines=lines,
@@ -214,13 +234,11 @@ def _is_true(text: str | None) -> bool:
     return text is not None and text.strip().lower() == "true"
 
 
-def _unread(tunnel: bool, skipped: bool, json: bool, coding: str | None) -> Unread:
+def _unread(tunnel: bool, skipped: bool, coding: str | None) -> Unread:
     if tunnel:
         return "upgrade"
     if skipped:
         return "skip"
-    if not json:
-        return "content_type"
     return "content_encoding" if coding is None else ""
 
 
@@ -239,15 +257,22 @@ def _is_tunnel(method: str, headers: Mapping[str, str]) -> bool:
 def _is_json(content_type: str) -> bool:
     """Servers read the first, the last or any of several types, so one that is JSON suffices.
 
-    A missing content type counts as JSON: clients forget it, and the scanner will tell. A blank
-    ends a type as a semicolon does, which clients forget too.
+    A blank ends a type as a semicolon does, which clients forget. None at all says nothing.
     """
     if content_type == "application/json":
         return True
     bare = _QUOTED.sub("", content_type).lower()
     words = [part.split(";", 1)[0].split() for part in bare.split(",")]
     kinds = [found[0] for found in words if found]
-    return not kinds or any(kind in _JSON_TYPES or kind.endswith("+json") for kind in kinds)
+    return any(kind in _JSON_TYPES or kind.endswith("+json") for kind in kinds)
+
+
+def _odd_charset(content_type: str) -> str:
+    """The first charset that is none of the plain ones; a server may believe any of several."""
+    if "charset" not in content_type.lower():
+        return ""
+    named = (name for name in _CHARSET.findall(content_type) if not _PLAIN_CHARSETS.fullmatch(name))
+    return next(named, "")
 
 
 def _coding(lines: Mapping[str, tuple[bytes, ...]]) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from srd.exchange import refusals
 from srd.exchange.facts import UNSUPPORTED, RequestFacts, is_model_list, too_many_headers
 from srd.exchange.paths import Kind
 from srd.exchange.policy import Policy
@@ -56,12 +57,12 @@ def admit(
 def _refused(facts: RequestFacts, policy: Policy, *, end: bool) -> Immediate | None:
     most = policy.document.global_.router.streamed_body.max_bytes
     if facts.content_length is not None and facts.content_length > most > 0 and not end:
-        return refusal(413, f"the body is larger than {most} bytes")
+        return refusals.too_large(most)
     ours = facts.route.kind is Kind.ROUTED
     if ours and facts.unread in UNSUPPORTED and policy.blocks and not end:
-        return refusal(
-            415, f"a body that cannot be read ({facts.unread}) is refused: a rule blocks"
-        )
+        return refusals.not_readable(facts.unread)
+    if ours and facts.charset and policy.blocks and not end:
+        return refusals.not_readable("charset")
     if (name := facts.contradiction(policy.user_headers)) is not None:
         return refusal(400, f"the header {name} says two different things")
     return None

@@ -4,7 +4,7 @@ Why this file exists: the path alone tells whether a body holds a prompt that we
 name that we must at least look at, or nothing of ours. It must not know headers, bodies or methods.
 
 A path counts by what follows a segment `v1`; any prefix may stand before that segment, and without
-it nothing is ours. Paths are compared as a model server would read them: see `normalised`.
+it nothing is ours. Paths are compared as any server behind us might read them: see `normalised`.
 """
 
 from __future__ import annotations
@@ -77,19 +77,38 @@ TABLE: Mapping[str, Route] = MappingProxyType(
 _EXACT = {route.name: route for tail, route in TABLE.items() if "{}" not in tail}
 _WILD = tuple((tail.split("/"), route) for tail, route in TABLE.items() if "{}" in tail)
 _DEPTH = max(tail.count("/") for tail in TABLE) + 2  # with `v1`
+_ROUNDS = 4  # of decoding
+_CLOSENESS = {Kind.ROUTED: 0, Kind.BATCH: 1, Kind.NAMED: 2, Kind.PASS: 3}
 
 
 def normalised(path: str) -> str:
-    """The path of a request target: no query, no trailing slash, no empty or dot segments, percent
-    codes decoded once. O(len(path)); never raises.
+    """The path of a request target as the most forgiving server reads it. O(len(path)), never
+    raises.
 
-    RFC 3986 6.2.2 keeps the code of a reserved character such as `/`, but the servers behind us
-    decode the whole path before they compare it (uvicorn, Go's net/http), so we do too. Case is
-    kept, as they keep it: `/v1/Chat/completions` is a 404 there and nothing of ours here.
+    No query, no trailing slash, no empty or dot segments, no parameters behind a `;`, nothing
+    behind a NUL, no blanks around a segment, backslashes as slashes, all in lower case, percent
+    codes decoded until none is left, four times at most. Each of these is what some server, or some
+    proxy in front of it, does before it compares (RFC 3986 6.2 lets it do most of them; uvicorn and
+    Go's net/http decode the whole path, Tomcat cuts parameters, Express and ASP.NET ignore case). A
+    path that is taken for ours and is not gets its 404 from the backend all the same; one of ours
+    that is not known for what it is would walk past every rule.
     """
-    bare = path.split("?", 1)[0].split("#", 1)[0]
+    return _joined(_decoded(path.split("?", 1)[0].split("#", 1)[0]))
+
+
+def _decoded(text: str) -> str:
+    for _ in range(_ROUNDS):
+        plain = unquote(text, errors="replace")
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _joined(text: str) -> str:
     segments: list[str] = []
-    for segment in unquote(bare, errors="replace").split("/"):
+    for written in text.lower().replace("\\", "/").split("/"):
+        segment = written.split(";", 1)[0].split("\0", 1)[0].strip()
         if segment == "..":
             del segments[-1:]
         elif segment not in ("", "."):
@@ -101,11 +120,21 @@ def route_of(path: str) -> Route:
     """The row of a request target, UNKNOWN where there is none. O(len(path)); never raises.
 
     Of several segments `v1` the first counts behind which a row fits: in `/v1/threads/v1/messages`
-    the second is an id.
+    the second is an id. A `?` or `#` that was written in percent codes may begin a query for
+    whoever reads the path decoded: of both readings the one counts that is looked at more closely.
     """
     if (exact := _EXACT.get(path)) is not None:
         return exact
-    segments = normalised(path).split("/")
+    plain = _decoded(path.split("?", 1)[0].split("#", 1)[0])
+    found = _found(_joined(plain))
+    cut = plain.split("?", 1)[0].split("#", 1)[0]
+    if cut == plain:
+        return found
+    return min((found, _found(_joined(cut))), key=lambda route: _CLOSENESS[route.kind])
+
+
+def _found(normal: str) -> Route:
+    segments = normal.split("/")
     for start in range(max(1, len(segments) - _DEPTH), len(segments)):
         if segments[start] == _VERSION and (row := _row(segments[start + 1 :])) is not None:
             return row

@@ -20,7 +20,7 @@ from srd.decide.router import Router
 from srd.evidence.human import Harness
 from srd.plugins.entry import Phase
 from srd.plugins.table import TABLE
-from srd.signals.authz import RoleSignal
+from srd.signals.authz import GROUPS_HEADER, USER_HEADER, RoleSignal
 from srd.signals.base import Reach, Signal
 from srd.signals.catalog import SignalSet, compile_signals
 
@@ -48,6 +48,7 @@ class Policy:
     identity_headers: frozenset[str] = field(init=False)  # those that authz signals read
     header_entries: int = field(init=False)  # the most that any decision does to headers
     user_headers: frozenset[str] = field(init=False)  # of these, those that name one subject
+    distrusted: frozenset[str] = field(init=False)  # identity headers that nobody may believe
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -64,6 +65,7 @@ class Policy:
         users = frozenset(s.user_header for s in roles)
         put(self, "identity_headers", users | {s.groups_header for s in roles})
         put(self, "user_headers", users)
+        put(self, "distrusted", _distrusted(self.document, self.identity_headers))
 
     @property
     def early(self) -> EarlyDecision:
@@ -133,6 +135,17 @@ class Policy:
     def __repr__(self) -> str:
         decisions = len(self.document.routing.decisions)
         return f"<Policy #{self.generation} decisions={decisions} signals={len(self.by_key)}>"
+
+
+def _distrusted(document: Document, read: frozenset[str]) -> frozenset[str]:
+    """With `identity.trusted: false`: the headers that are named there, upstream's own names, and
+    whatever else a rule would read."""
+    authz = document.global_.services.authz
+    identity = None if authz is None else authz.identity
+    if identity is None or identity.trusted is not False:
+        return frozenset()
+    named = {identity.user_id_header.lower(), identity.user_groups_header.lower()}
+    return read | named | {USER_HEADER, GROUPS_HEADER}
 
 
 def _mutations(rule: DecisionRule) -> int:

@@ -37,6 +37,24 @@ def unreadable(fault: Exception) -> Immediate:
     return refusal(413 if isinstance(fault, InflateLimit) else 400, str(fault))
 
 
+def not_readable(why: str) -> Immediate:
+    """Nobody here can read it, a backend perhaps can, and a rule would have to."""
+    return refusal(415, f"a body that cannot be read ({why}) is refused: a rule blocks")
+
+
+def policy_unanswered(retry_after: int | None = None) -> Immediate:
+    """A blocking rule could not be evaluated in time. It is said neither which one nor on what.
+    `retry_after`: seconds; None is the usual time, 0 says nothing of another try: it would end
+    alike."""
+    return refusal(
+        503,
+        "the request could not be checked, and is refused where a rule may block",
+        code="policy_unanswered",
+        kind="server_error",
+        retry_after=retry_after,
+    )
+
+
 def only_a_part() -> Immediate:
     """The gateway shows a prefix, and something behind it might have to be blocked."""
     return refusal(413, "only a part of the body came, and a rule may block")

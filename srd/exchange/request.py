@@ -90,7 +90,9 @@ class RequestHalf(Passage):
 
     def on_headers(self, event: HeadersArrived, now: float) -> list[Command]:
         skip_allowed = self._router.skip_processing.enabled
-        self.facts = facts = read_headers(event.headers, skip_allowed=skip_allowed)
+        self.facts = facts = read_headers(
+            event.headers, skip_allowed=skip_allowed, distrusted=self._policy.distrusted
+        )
         self.debug = wants_debug(facts, self._router.debug_header, event.source_address)
         routes = self._reply.can_route
         verdict = admit(facts, self._policy, end=event.end, mode_routes=routes, now=now)
@@ -263,7 +265,7 @@ class RequestHalf(Passage):
         self._forget()
         self.committed = None
         self.refused, self.state = True, State.CLOSED
-        return [noted, *dropped, StopTimers(), Refuse(refusal(500, "internal error"))]
+        return [noted, *dropped, StopTimers(), Refuse(self._named(refusal(500, "internal error")))]
 
     def abandon(self) -> list[Command]:
         """Nobody waits for this request any more."""
@@ -358,14 +360,19 @@ class RequestHalf(Passage):
         return self._pass_by(found.unread, keep)
 
     def _unreadable(self, bad: Exception, now: float) -> list[Command]:
-        """The client's body is broken: refused while nothing has left, passed on otherwise."""
+        """The client's body is broken: refused while nothing has left, passed on otherwise. One
+        whose type never said JSON may be no JSON, unless a rule must see it."""
         if self.state is State.ANSWERING:
             return self._guarded_settle(self._promised, now, waited=True)
         if self._names is not None:
             return self._pass_named(self._names.look(broken=True))
         if self.facts.api is None:
             return self._pass_by("unreadable")
-        return self._refuse(refusals.unreadable(bad))
+        if self.facts.json or isinstance(bad, InflateLimit):
+            return self._refuse(refusals.unreadable(bad))
+        if self._policy.blocks:
+            return self._refuse(refusals.not_readable("content_type"))
+        return self._pass_by("content_type")
 
     # -- the commit -------------------------------------------------------------------------------
 
@@ -496,7 +503,12 @@ class RequestHalf(Passage):
         self._forget()
         self.refused = True
         self._become(State.CLOSED)
-        return [*dropped, StopTimers(), Refuse(immediate)]
+        return [*dropped, StopTimers(), Refuse(self._named(immediate))]
+
+    def _named(self, immediate: Immediate) -> Immediate:
+        """A refusal that says which request it is for, as its API has it."""
+        asked = self.facts.headers.get("x-request-id", "")
+        return immediate.of_request(asked, anthropic=self.facts.api is Api.ANTHROPIC)
 
     def _drop_ask(self) -> list[Command]:
         if self._asked <= 0:

@@ -26,6 +26,7 @@ def told(refused) -> str:
         (refusals.no_text(3), 400),
         (refusals.no_prompt(), 400),
         (refusals.hidden_prompt(), 415),
+        (refusals.not_readable("charset"), 415),
         (refusals.unreadable(BodyError(7, "a comma")), 400),
         (refusals.unreadable(InflateError("damaged")), 400),
         (refusals.unreadable(InflateLimit("too much")), 413),
@@ -34,6 +35,15 @@ def told(refused) -> str:
 def test_each_fault_has_its_status(refused, status):
     assert refused.status == status
     assert json.loads(refused.body)["error"]["code"] == status
+
+
+@pytest.mark.parametrize(("wait", "told_as"), [(None, b"60"), (2, b"2"), (0, None)])
+def test_an_unanswered_policy_says_so_and_nothing_of_its_rules(wait, told_as):
+    refused = refusals.policy_unanswered(wait)
+    error = json.loads(refused.body)["error"]
+    assert refused.status == 503
+    assert (error["code"], error["type"]) == ("policy_unanswered", "server_error")
+    assert dict(refused.headers).get("retry-after") == told_as
 
 
 def test_malformed_json_is_told_with_its_place():

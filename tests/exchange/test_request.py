@@ -299,7 +299,7 @@ def test_credentials_of_users_reach_no_backend_on_any_path(dialect, mode, path, 
 @pytest.mark.parametrize(
     ("fields", "kind", "why"),
     [
-        ({}, "text/plain", "content_type"),
+        ({"content-encoding": "snappy"}, "text/plain", "content_encoding"),
         ({"content-encoding": "snappy"}, "application/json", "content_encoding"),
     ],
 )
@@ -312,6 +312,100 @@ def test_what_stays_unread_on_our_paths_is_noted_or_refused(dialect, fields, kin
     play = Playbook(BLOCKING, dialect)
     play >> headers(extra=fields, content_type=kind) << refused(415)
     play.done(b"")
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_json_of_another_type_is_routed(dialect, kind):
+    play = Playbook(POLICY, dialect)
+    play >> headers(content_type=kind) << nothing
+    play >> body(MATH, end=True) << header_reply(model="math-expert")
+    play << chunks(MATH.replace(b'"auto"', b'"math-expert"'), end=True)
+    play.done()
+
+
+BROKEN = (
+    b"a=1&b=2",
+    MATH[:-1] + b",}",
+    b"//x\n" + MATH,
+    MATH + MATH,
+    MATH.decode().encode("utf-16"),
+)
+
+
+@pytest.mark.parametrize("data", BROKEN)
+@pytest.mark.parametrize("mode", [m for m in BodyMode if m.value > 0])
+def test_what_is_no_json_is_refused_by_its_type_or_passes_as_it_came(dialect, mode, data):
+    for policy in (POLICY, BLOCKING):
+        play = Playbook(policy, dialect, mode=mode)
+        play >> headers()
+        play.take()
+        play >> body(data, end=True) << refused(400)
+        play.done()
+    play = Playbook(POLICY, dialect, mode=mode)
+    play >> headers(content_type="text/plain")
+    play.take()
+    play >> body(data, end=True)
+    last = play.take()[-1]
+    assert last.kind == "request_body"
+    assert last.body in (None, data)
+    assert [(n.kind, n.detail) for n in play.made.notes] == [(NoteKind.UNREAD, "content_type")]
+    play.done()
+    play = Playbook(BLOCKING, dialect, mode=mode)
+    play >> headers(content_type="text/plain")
+    play.take()
+    play >> body(data, end=True) << refused(415)
+    play.done()
+
+
+def test_a_damaged_coding_of_another_type_passes_as_it_came(dialect):
+    packed = gzip.compress(MATH)[:-9]
+    fields = {"content-encoding": "gzip"}
+    play = Playbook(POLICY, dialect)
+    play >> headers(extra=fields, content_type="text/plain") << nothing
+    play >> body(packed, end=True) << untouched_headers() << chunks(packed, end=True)
+    play.done(packed)
+    for policy, kind, status in (
+        (POLICY, "application/json", 400),
+        (BLOCKING, "application/json", 400),
+        (BLOCKING, "text/plain", 415),
+    ):
+        play = Playbook(policy, dialect)
+        play >> headers(extra=fields, content_type=kind) << nothing
+        play >> body(packed, end=True) << refused(status)
+        play.done(b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_refusal_names_its_request(dialect, path):
+    play = Playbook(POLICY, dialect)
+    play >> headers(path) << nothing
+    play >> body(b"{", end=True)
+    (reply,) = play.take()
+    said = json.loads(reply.body or b"")
+    assert said["request_id"] == "r-1"
+    assert dict(reply.set_headers)["x-request-id"] == b"r-1"
+    assert said.get("type") == ("error" if path == "/v1/messages" else None)
+    play.done()
+
+
+def test_identity_that_nobody_may_believe_is_ignored_and_removed(dialect):
+    rules = PLAIN.replace(
+        "  signals:\n",
+        "  signals:\n    role_bindings:\n"
+        "      - {name: admins, role: admin, subjects: [{kind: User, name: alice}]}\n",
+    ).replace("{type: keyword, name: thinking}", "{type: authz, name: admin}")
+    distrusting = rules.replace(
+        "global:\n", "global:\n  services: {authz: {identity: {trusted: false}}}\n"
+    )
+    said = {"x-authz-user-id": "alice", "x-authz-user-groups": "admins"}
+    for text, model in ((rules, "general-expert"), (distrusting, "math-expert")):
+        play = Playbook(policy_of(text), dialect)
+        play >> headers(extra=said) >> body(MATH, end=True)
+        play << header_reply(model=model)
+        play.take()
+        passes = set(said) & play.gateway.request_headers.keys()
+        assert passes == (set(said) if text == rules else set())
+        play.done()
 
 
 def test_a_mode_without_bodies_is_noted(dialect):

@@ -39,3 +39,29 @@ def test_any_text_becomes_valid_utf8_json():
 
 def test_the_repr_does_not_spill_the_body():
     assert repr(Immediate(200, body=b"abc")) == "<Immediate 200 3 B>"
+
+
+def test_a_refusal_names_the_request_that_it_is_for():
+    answer = refusal(415, "no").of_request("r-1")
+    assert json.loads(answer.body) == {
+        "error": {"message": "no", "type": "invalid_request_error", "code": 415},
+        "request_id": "r-1",
+    }
+    assert dict(answer.headers)["x-request-id"] == b"r-1"
+    messages = refusal(503, "no", code="policy_unanswered", kind="server_error")
+    assert json.loads(messages.of_request("r-2", anthropic=True).body) == {
+        "type": "error",
+        "error": {"message": "no", "type": "server_error", "code": "policy_unanswered"},
+        "request_id": "r-2",
+    }
+
+
+@pytest.mark.parametrize("odd", ["", "a b", "r\n", "é", "x" * 129])
+def test_an_id_that_may_not_stand_in_a_header_is_not_repeated(odd):
+    answer = refusal(400, "no")
+    assert answer.of_request(odd) == answer
+
+
+def test_an_answer_that_is_no_refusal_stays_as_it_is():
+    answer = Immediate(200, body=b"{}")
+    assert answer.of_request("r-1", anthropic=True) is answer

@@ -28,7 +28,6 @@ ROUTED = MATH.replace(b"auto", b"math-expert")
         headers("/v1/batches"),
         headers("/v1/threads/1/messages"),
         headers("/"),
-        headers(content_type="text/plain"),
         headers("/v1/audio/transcriptions", content_type="multipart/form-data; boundary=x"),
         headers(extra={"content-encoding": "snappy"}),
         headers(method="OPTIONS"),

@@ -2,7 +2,8 @@ import pytest
 
 from srd.config.decisions import ALWAYS, DecisionRule, Kind, ModelRef, kind_of
 from srd.config.plugins import FastResponseConfig, Plugin, SystemPromptConfig
-from srd.config.rules import LEAF_TYPES, Branch, Leaf, LeafType
+from srd.config.rules import Branch, Leaf
+from srd.signals.table import LEAF_TYPES
 
 
 def test_the_selected_name_is_the_adapters_where_one_is_named() -> None:
@@ -29,7 +30,7 @@ GUARDS = ("jailbreak", "pii", "classifier", "keyword")
 @pytest.mark.parametrize("leaf_type", LEAF_TYPES)
 @pytest.mark.parametrize("plugin", [ANSWER, PROMPT])
 @pytest.mark.parametrize("blocking", [None, True, False])
-def test_what_a_decision_does(leaf_type: LeafType, plugin: Plugin, blocking: bool | None) -> None:
+def test_what_a_decision_does(leaf_type: str, plugin: Plugin, blocking: bool | None) -> None:
     rules = Branch(operator="NOT", conditions=(Leaf(type=leaf_type, name="x"),))
     rule = DecisionRule(name="a", rules=rules, plugins=(plugin,), blocking=blocking)
     guards = plugin is ANSWER and leaf_type in GUARDS

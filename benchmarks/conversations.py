@@ -14,9 +14,9 @@ is the label of at least .5, or none. The sets:
 
 The questions of the last two are held back from training: ours, and with `--data` (the folder with
 `domain_en.jsonl.gz` and the others; models/README.md) public ones, without which the split is not
-known and only the written set is measured. Then: conversations of 60 turns, and what of a long turn
-is to be scored. The figures of srd/evidence/fold.py were chosen on `dev`; `--write` puts the tables
-of `test` into benchmarks/results/conversations.md.
+known and only the written set is measured. Then: conversations of 60 turns (looked at every sixth),
+and what of a long turn is to be scored. The figures of srd/evidence/fold.py were chosen on `dev`;
+`--write` puts the tables into benchmarks/results/conversations.md.
 """
 
 from __future__ import annotations
@@ -189,11 +189,11 @@ def decision(score: Score) -> str | None:
     return label if confidence >= 0.5 else None
 
 
-def measured(conversations: Sequence[Conversation], rule: Rule) -> str:
-    """ "kept / followed / last" in per cent."""
+def measured(conversations: Sequence[Conversation], rule: Rule, step: int = 1) -> str:
+    """Kept, followed and last in per cent; the decision is looked at every `step` turns."""
     counts: dict[str, list[bool]] = defaultdict(list)
     for one in conversations:
-        scores = [rule(one.turns[: k + 1]) for k in range(len(one.turns))]
+        scores = [rule(one.turns[:k]) for k in range(len(one.turns), 0, -step)][::-1]
         right = best(scores[-1])[0] == one.labels[-1]
         counts["last"].append(right)
         if one.changed is not None:
@@ -212,10 +212,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
-def by_leave(judge: Judge, sets: dict[str, list[Conversation]]) -> str:
-    rules = {"last_message": judge.last_message} | {f"leave {v:g}": judge.held(v) for v in LEAVES}
+def by_leave(
+    judge: Judge, sets: dict[str, list[Conversation]], leaves: Sequence[float], step: int = 1
+) -> str:
+    rules = {"last_message": judge.last_message} | {f"leave {v:g}": judge.held(v) for v in leaves}
     rows = [
-        [name, *(measured(conversations, rule) for conversations in sets.values())]
+        [name, *(measured(conversations, rule, step) for conversations in sets.values())]
         for name, rule in rules.items()
     ]
     sizes = [f"{name} ({len(conversations)})" for name, conversations in sets.items()]
@@ -232,9 +234,9 @@ def by_part(judge: Judge, half: str, questions: dict[str, list[str]]) -> str:
         start = rng.randrange(len(paste) - 2000)
         return paste[start : start + 2000]
 
-    short = rng.sample([pair for pair in pool if len(pair[0]) < 160], 150)
+    short = rng.sample([pair for pair in pool if len(pair[0]) < 160], 120)
     sets = {
-        "long questions": [pair for pair in pool if len(pair[0]) > 400],
+        "long questions": rng.sample([pair for pair in pool if len(pair[0]) > 400], 120),
         "pasted, then asked": [(f"{pasted()}\n\n{text}", label) for text, label in short],
         "asked, then pasted": [(f"{text}\n\n{pasted()}", label) for text, label in short],
     }
@@ -272,18 +274,18 @@ def main() -> None:
         held = held_back(options.data, options.half)
         for source, questions in held.items():
             maker = Maker(options.half, source, questions)
-            sets[f"mixed, {source}"] = [maker.mixed(number) for number in range(560)]
-            sets[f"asked, {source}"] = [maker.asked(number) for number in range(700)]
+            sets[f"mixed, {source}"] = [maker.mixed(number) for number in range(280)]
+            sets[f"asked, {source}"] = [maker.asked(number) for number in range(280)]
         makers = {source: Maker(options.half, source, held[source]) for source in held}
         long = {
-            f"60 turns, {source}": [maker.long(number) for number in range(112)]
+            f"60 turns, {source}": [maker.long(number) for number in range(56)]
             for source, maker in makers.items()
         }
-        parts = [by_leave(judge, sets), by_leave(judge, long)]
+        parts = [by_leave(judge, sets, LEAVES), by_leave(judge, long, (0.5, 0.85), 6)]
         everything = {label: held["own"][label] + held["public"][label] for label in held["own"]}
         parts.append(by_part(judge, options.half, everything))
     else:
-        parts = [by_leave(judge, sets)]
+        parts = [by_leave(judge, sets, LEAVES)]
     text = "\n".join(parts)
     print(text)
     if options.write:

@@ -16,7 +16,7 @@ ENOUGH = 3
 #: A text longer than this is no aside.
 _LONG = 1000
 #: A run of letters without case and longer than this is several words written together (Chinese).
-_RUN = 12
+_RUN = 7
 _LETTERS_PER_WORD = 4
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[=^$\\{}<>√∑∫]")
 _OPENING = re.compile(r"[.!?:,]\s+|\n+")

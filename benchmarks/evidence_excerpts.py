@@ -15,6 +15,7 @@ import argparse
 import gzip
 import json
 import random
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,12 +23,13 @@ from pathlib import Path
 
 from srd.classify.api import Ask
 from srd.classify.factory import open_classifier
-from srd.evidence.excerpt import combine, excerpt
+from srd.evidence.excerpt import combine, excerpt, lean
 from srd.evidence.weigh import cut
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "models/data/domain_own.jsonl.gz"
 WINDOW = 512
+SENTENCE = re.compile(r"(?<=[.?!:])\s+")
 KINDS = ("log", "code", "json", "prose")
 SIZES = {"2 KB": 2_000, "8 KB": 8_000, "60 KB": 60_000}
 
@@ -139,28 +141,52 @@ def main() -> None:
     parser.add_argument("--questions", type=Path, default=OWN)
     parser.add_argument("--front", action="store_true", help="also the first 512 tokens")
     parser.add_argument("--sizes", nargs="*", default=["2 KB"], choices=list(SIZES))
+    parser.add_argument("--kinds", nargs="*", default=KINDS, choices=KINDS)
+    parser.add_argument(
+        "--long", action="store_true", help="long rows alone: what reading apart costs"
+    )
     parser.add_argument("--show", action="store_true", help="show every miss")
     chosen = parser.parse_args()
     rng = random.Random(11)
     table: dict[str, list[str]] = defaultdict(list)
     for text, label in rows(chosen.questions, chosen.half):
         table[label].append(text)
+    table = {label: texts for label, texts in table.items() if len(texts) > 99}
     asked = [
         (text, label)
         for label in sorted(table)
         for text in rng.sample(sorted(t for t in table[label] if 30 <= len(t) <= 300), chosen.each)
     ]
+    if chosen.long:
+        alone(Measure(), [row for row in rows(chosen.questions, chosen.half)], rng)
+        return
     statements = {
-        label: [t for t in texts if len(t) > 150 and "?" not in t] or texts
+        label: [
+            sentence
+            for text in texts
+            for sentence in SENTENCE.split(text)
+            if len(sentence) > 60 and sentence.endswith(".") and lean(sentence) == 0
+        ]
         for label, texts in table.items()
     }
     measure = Measure()
     bare = {text: best(measure.score(text, WINDOW)) for text, _ in asked}
     right = sum(bare[text] == label for text, label in asked)
     print(f"bare: right {right / len(asked):.3f} of {len(asked)}")
-    for kind in KINDS:
+    for kind in chosen.kinds:
         for size in chosen.sizes:
             arrangements(measure, chosen, rng, kind, size, asked, bare, statements)
+
+
+def alone(measure: Measure, found: list[tuple[str, str]], rng: random.Random) -> None:
+    """Rows that fit in the window and that `excerpt` reads apart, against reading all of them."""
+    found = [row for row in found if cut(row[0], 64) != len(row[0]) == cut(row[0], WINDOW)]
+    apart = [row for row in found if excerpt([row[0]], WINDOW).texts != (row[0],)]
+    some = rng.sample(apart, min(len(apart), 200))
+    whole = sum(best(measure.score(text, WINDOW)) == label for text, label in some)
+    split = sum(measure.by_excerpt([text]) == label for text, label in some)
+    print(f"{len(found)} long rows that fit, {len(apart)} read apart; of {len(some)}: "
+          f"right {whole} whole, {split} apart")  # fmt: skip
 
 
 def arrangements(measure, chosen, rng, kind, size, asked, bare, statements) -> None:  # type: ignore[no-untyped-def]

@@ -21,6 +21,14 @@ PIECES = 4
 #: A lead over every other piece from which on a piece is read alone.
 DECISIVE = 2.5
 #: What being the last of several parts is worth, and being the main text.
+#: A question is read once more by itself out of a text that fits, when it leans so far, so far
+#: ahead of the other end, and when the rest is so many times longer.
+ASKS, LEAD, FEW = 1.5, 1.0, 2
+#: Between it and prose is a blank line or a fence, beside so many lines of code or a log a line
+#: break, looked for in so many characters: the last sentence of a long question is no question.
+MANY, SEAM = 6, 16
+#: How much a piece of a text that is read whole too must be sure of itself.
+SURE = 6
 LAST_PART = 1.5
 MAIN = 0.5
 #: The share of pasted-looking lines from which on a line or paragraph counts as pasted.
@@ -49,6 +57,7 @@ _ODD_FIRST, _ODD_LAST = tuple("[{<}])@|>+/$"), (*";{}[]\\", '",', "),", "},", "]
 _SYMBOLS = re.compile(r"[^\w\s.,;:?!'\"()\-’“”‘–—]|_|\d")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _BREAK = re.compile(r"\n[^\S\n]*\n\s*|^[^\S\n]*(?:```|~~~)[^\n]*\n?", re.MULTILINE)
+_LINE_BREAK = re.compile("\n")
 _SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
 _QUESTION = ("?", "？", "؟", "?)", '?"', "?*")
 #: More is not looked at of one line, and an id longer than a line says nothing more.
@@ -84,7 +93,7 @@ def excerpt(parts: Sequence[str], window: int) -> Excerpt:
     """
     parts = [part for part in parts if part.strip()] or [""]
     if len(parts) == 1 and cut(parts[0], window) == len(parts[0]):
-        return Excerpt((parts[0],), 0)
+        return Excerpt((parts[0], *(_short(piece).text for piece in _apart(parts[0], window))), 0)
     found = _candidates(parts, window)
     best = found[0]
     rest = [piece for piece in found[1:] if piece.lean > best.lean - DECISIVE]
@@ -100,9 +109,14 @@ def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapp
     looks like what was asked and by how sure its score is. One text keeps its own."""
     if len(scores) == 1:
         return scores[0]
+    leans, sure = [lean(text) for text in texts], 2
+    if all(text in texts[0] for text in texts[1:]):
+        leans[0], sure = -4.0 * _odd_share(texts[0]), SURE  # what asks in it stands for itself
+    else:
+        leans[0] += MAIN
     weights = [
-        math.exp(lean(text) + (MAIN if index == 0 else 0.0)) * max(score.values(), default=0.0) ** 2
-        for index, (text, score) in enumerate(zip(texts, scores, strict=True))
+        math.exp(value) * max(score.values(), default=0.0) ** sure
+        for value, score in zip(leans, scores, strict=True)
     ]
     total = sum(weights) or 1.0
     return {
@@ -118,8 +132,7 @@ def lean(text: str) -> float:
     words = len(_WORDS.findall(text))
     if words < 2 and not text.endswith(_QUESTION) and text.isascii():
         return -3.0
-    lines = [line for line in text.splitlines() if line.strip()]
-    value = -4.0 * sum(map(_odd, lines)) / max(1, len(lines))
+    value = -4.0 * _odd_share(text)
     sentences = [sentence.strip() for sentence in _SENTENCE.split(text)]
     if text.endswith(_QUESTION):
         value += 3.0
@@ -128,6 +141,11 @@ def lean(text: str) -> float:
     if any(_ASKS.match(sentence) for sentence in (sentences[0], sentences[-1])):
         value += 1.5
     return value - (1.0 if words > _LONG else 0.0)
+
+
+def _odd_share(text: str) -> float:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return sum(map(_odd, lines)) / max(1, len(lines))
 
 
 def _odd(line: str) -> bool:
@@ -141,6 +159,23 @@ def _odd(line: str) -> bool:
     if bare.startswith(_ODD_FIRST) or _ODD_START.match(bare):
         return True
     return 4 * len(_SYMBOLS.findall(bare)) > len(bare)
+
+
+def _apart(text: str, window: int) -> list[_Piece]:
+    """The question in a text that fits, where much else stands beside it; [] where none does."""
+    if cut(text, PIECE) == len(text):
+        return []
+    best, *others = _candidates([text], window)
+    if best.lean < ASKS or len(text) < (FEW + 1) * (best.end - best.start):
+        return []
+    if any(piece.lean > best.lean - LEAD for piece in others):
+        return []
+    before, after = text[: best.start], text[best.end :]
+    pasted = sum(_odd(line) for line in (before + after).splitlines() if line.strip())
+    between = _BREAK if pasted < MANY else _LINE_BREAK
+    ends = (before[-SEAM:], after[:SEAM])
+    alone = all(not end.strip() or between.search(end) is not None for end in ends)
+    return [best] if alone else []
 
 
 def _candidates(parts: Sequence[str], window: int) -> list[_Piece]:
@@ -179,6 +214,10 @@ def _plain(paragraph: str) -> int:
         place += len(line)
     place = place or len(paragraph)
     if cut(paragraph[:place], PIECE) != place:
+        first, _, rest = paragraph[:place].partition("\n")
+        second = rest.partition("\n")[0]
+        if len(second) > FEW * len(first) or (_ASKS.match(first) and cut(rest, PIECE) != len(rest)):
+            return len(first)
         for sentence in _sentences(paragraph[:place])[:3]:
             if sentence.endswith(_QUESTION):
                 return paragraph.index(sentence) + len(sentence)

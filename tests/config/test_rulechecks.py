@@ -134,9 +134,7 @@ def test_several_bindings_may_give_the_same_role(one_leaf, take) -> None:
          "(on_unknown says what counts where it was not evaluated)"),
     ],
 )  # fmt: skip
-def test_a_leaf_says_only_what_its_type_has(
-    one_leaf, refuse, leaf: str, problem: str
-) -> None:
+def test_a_leaf_says_only_what_its_type_has(one_leaf, refuse, leaf: str, problem: str) -> None:
     [found] = refuse(one_leaf("keyword").replace(LEAF, leaf))
     assert f"{found.what} ({found.hint})" == problem
 
@@ -187,8 +185,10 @@ def test_no_name_and_no_label_may_look_like_the_key_of_a_blocking_use(one_leaf, 
     [problem] = refuse(text)
     assert problem.path == "routing.signals.keywords[0].name"
     assert problem.what == '"x@block" ends in @block, which srd writes itself'
-    labelled = one_leaf("classifier").replace("labels: [low", 'labels: ["l@block"').replace(
-        '"risk"}', '"risk", label: "l@block"}'
+    labelled = (
+        one_leaf("classifier")
+        .replace("labels: [low", 'labels: ["l@block"')
+        .replace('"risk"}', '"risk", label: "l@block"}')
     )
     assert [problem.path for problem in refuse(labelled)] == [
         "routing.decisions[0].rules.conditions[0].label"

@@ -357,6 +357,14 @@ def test_a_leaf_that_srd_cannot_evaluate_is_no_match_unless_it_says_otherwise(do
     assert isinstance(judged("kb:x?fail_request", forced=True), Unanswered)
 
 
+def test_a_blocking_leaf_whose_signal_is_missing_refuses_and_a_routing_one_does_not_match(document):
+    def judged(**blocking):
+        return Engine(document({"x": (A, 9, 0)}, **blocking), answered=()).judge({}, forced=True)
+
+    assert judged(blocking={"x"}) == Unanswered(frozenset({AB}), Final(None))
+    assert judged() == Final(None)
+
+
 COUNTS = ("", "no_match", "match", "fail_request")
 
 

@@ -101,7 +101,7 @@ class Answered:
 
 
 def test_leaves_without_a_signal_never_block(routed, readings):
-    known = {LAW: 0.5}
+    known = {LAW: 0.5, STOP: False}
     assert isinstance(Router(routed).engine.judge(readings(known)), Pending)
     only_law = Router(routed, Answered(LAW))
     assert only_law.engine.judge(readings(known)).rule.name == "law"

@@ -60,7 +60,9 @@ def is_dead(document: Document, leaf: Leaf) -> bool:
     false."""
     entry = BY_NAME[leaf.type]
     rule = entry.find(document.routing.signals.of(entry), leaf.name)
-    if not entry.evaluated or rule is None or not entry.readable(rule):
+    if rule is None:
+        return not entry.evaluated
+    if not entry.evaluated or not entry.readable(rule):
         return True
     off = switched_off(document.global_.model_catalog.modules)
     return not off.isdisjoint(entry.heads(rule))
@@ -186,19 +188,23 @@ _MAX_COMPOSERS = 8
 
 def _reach(document: Document, rule: DecisionRule) -> _Reach:
     """The truth values that a decision can have while full-scope leaves are unknown."""
-    return _tree_reach(document, rule.rules, kind_of(rule) is Kind.BLOCK, 0)
+    blocking = kind_of(rule) is Kind.BLOCK
+    composed: dict[tuple[str, int], _Reach] = {}  # a composer's by its leaf, each once at a depth
 
+    def within(tree: RuleNode, depth: int) -> _Reach:
+        def of(leaf: Leaf) -> _Reach:
+            own = _own_reach(document, leaf, blocking)
+            composer = _composer(document, leaf)
+            if composer is None or depth > _MAX_COMPOSERS:
+                return own
+            key = (leaf.name, depth)
+            if key not in composed:
+                composed[key] = within(composer, depth + 1)
+            return _REACHES.all_of([own, composed[key]])
 
-def _tree_reach(document: Document, tree: RuleNode, blocking: bool, depth: int) -> _Reach:
-    def of(leaf: Leaf) -> _Reach:
-        own = _own_reach(document, leaf, blocking)
-        composer = _composer(document, leaf)
-        if composer is None or depth > _MAX_COMPOSERS:
-            return own
-        inner = _tree_reach(document, composer, blocking, depth + 1)
-        return _REACHES.all_of([own, inner])
+        return fold(tree, of, _REACHES)
 
-    return fold(tree, of, _REACHES)
+    return within(rule.rules, 0)
 
 
 #: What a leaf that nobody evaluates is from the start.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srd.config.decisions import Kind, kind_of
+from srd.config.rules import shown_key
 from srd.config.scope import is_dead, unknown_of
 from srd.decide.rules import FALSE, LeafTable, Outcome, Tree
 from srd.signals.base import Reading, Truth
@@ -99,8 +100,9 @@ class Engine:
     """The decisions of one document, compiled. Immutable; shared by all exchanges.
 
     `answered` names the leaf keys for which a signal exists, those of blocking uses with their
-    mark. Leaves outside it, and those that srd cannot evaluate, never match, unless they say
-    `on_unknown`. None means that every leaf may be answered.
+    mark. Routing leaves outside it, and all leaves that srd cannot evaluate, never match, unless
+    they say `on_unknown`; a blocking leaf outside it is unknown for ever. None means that every
+    leaf may be answered.
     """
 
     def __init__(self, document: Document, *, answered: Container[str] | None = None) -> None:
@@ -110,7 +112,9 @@ class Engine:
         def dead(leaf: Leaf, key: str) -> bool:
             if answered is None:
                 return False
-            return key not in answered or is_dead(document, leaf)
+            # In a blocking use nobody passes because a signal is missing that should be there.
+            routing = shown_key(key) == key
+            return is_dead(document, leaf) or (routing and key not in answered)
 
         self._table = LeafTable(lambda leaf, block: unknown_of(document, leaf, block), dead)
         blocks = [kind_of(rule) is Kind.BLOCK for rule in self.decisions]

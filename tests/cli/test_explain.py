@@ -93,3 +93,40 @@ def test_the_tree_stands_in_the_order_of_comparison_without_needless_branches(tm
         "+ late (priority 9, tier 2)",
         "    + always",
     ]
+
+
+BLOCKING = """
+version: v0.3
+providers: {defaults: {default_model: m}}
+routing:
+  modelCards: [{name: m}]
+  signals:
+    keywords: [{name: k, operator: OR, keywords: [integral]}]
+    kb: [{name: private, kb: p}]
+  decisions:
+    - name: stop
+      priority: 9
+      rules:
+        operator: AND
+        conditions: [{type: keyword, name: k}, {type: kb, name: private, on_unknown: match}]
+      plugins: [{type: fast_response, configuration: {message: No.}}]
+    - {name: hello, priority: 1, rules: {type: keyword, name: k}, blocking: false,
+       plugins: [{type: fast_response, configuration: {message: Hi.}}]}
+"""
+
+
+def test_each_decision_shows_its_own_reading_and_what_it_does(tmp_path):
+    """A signal in two uses is one name; one that srd does not have stands as it counts."""
+    file = tmp_path / "blocking.yaml"
+    file.write_text(BLOCKING)
+    asked = BODY | {"messages": [{"role": "user", "content": "An integral, please."}]}
+    lines = run("--config", str(file), body=asked).stdout.splitlines()
+    start = lines.index("+ stop (priority 9, blocks)  <- chosen")
+    assert lines[start + 1 : start + 6] == [
+        "    + AND",
+        "      + keyword:k  score 1.0000  integral",
+        "      + kb:private",
+        "+ hello (priority 1, answers)",
+        "    + keyword:k  score 1.0000  integral",
+    ]
+    assert "@block" not in "".join(lines)

@@ -150,6 +150,17 @@ def test_composers_that_go_in_circles_end(take) -> None:
     assert full_leaves(document, Leaf(type="complexity", name="deep:hard")) == ()
 
 
+def test_composers_that_go_in_many_circles_are_looked_at_once_each(take) -> None:
+    """Followed one by one they would be 100 million trees."""
+    many = ", ".join(["{type: complexity, name: 'deep:hard'}"] * 10)
+    text = (TEXT % {"strategy": "priority", "decisions": "    []"}).replace(
+        "composer: {type: context, name: c}", f"composer: {{operator: OR, conditions: [{many}]}}"
+    )
+    rule = "{name: d, modelRefs: [{model: m}], rules: {type: complexity, name: 'deep:hard'}}"
+    document = take(text.replace("decisions:\n    []", f"decisions: [{rule}]"))
+    assert can_be_early(document, 0) == (Early.YES, ())
+
+
 @pytest.mark.parametrize(
     ("leaf_type", "name", "dead"),
     [

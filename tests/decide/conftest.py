@@ -1,6 +1,6 @@
 """Small documents, built from the structs, for the tests of rules, ranking and model choice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import pytest
 
@@ -12,10 +12,12 @@ from srd.signals.base import Reading, Truth
 
 
 def _tree(spec: object) -> RuleNode:
-    """ "kw:a" is a leaf; ("AND", …), ("OR", …) and ("NOT", x) are branches."""
+    """ "kw:a" is a leaf, "kw:a?match" one with `on_unknown`; ("AND", …), ("OR", …) and ("NOT", x)
+    are branches."""
     if isinstance(spec, str):
-        kind, name = spec.split(":", 1)
-        return Leaf(type=kind, name=name)
+        key, _, on_unknown = spec.partition("?")
+        kind, name = key.split(":", 1)
+        return Leaf(type=kind, name=name, on_unknown=on_unknown)
     assert isinstance(spec, tuple)
     operator, *children = spec
     return Branch(operator=operator, conditions=tuple(_tree(child) for child in children))
@@ -29,14 +31,25 @@ def tree() -> Callable[[object], RuleNode]:
 
 @pytest.fixture(scope="session")
 def document() -> Callable[..., Document]:
-    """A document of nothing but decisions: name -> (tree, priority, tier)."""
+    """A document of nothing but decisions: name -> (tree, priority, tier). Those in `blocking`
+    block."""
 
-    def build(decisions: Mapping[str, tuple[object, int, int]], strategy: str = "") -> Document:
+    def build(
+        decisions: Mapping[str, tuple[object, int, int]],
+        strategy: str = "",
+        blocking: Container[str] = (),
+    ) -> Document:
         return Document(
             routing=Routing(
                 strategy=strategy,
                 decisions=tuple(
-                    DecisionRule(name=name, rules=_tree(spec), priority=priority, tier=tier)
+                    DecisionRule(
+                        name=name,
+                        rules=_tree(spec),
+                        priority=priority,
+                        tier=tier,
+                        blocking=name in blocking,
+                    )
                     for name, (spec, priority, tier) in decisions.items()
                 ),
             )

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srd.config.rules import Branch, Leaf, Predicate
-from srd.decide.rules import LeafTable, Outcome, Tree, leaf_key
+from srd.config.rules import Branch, Leaf, Predicate, leaf_key
+from srd.decide.rules import LeafTable, Outcome, Tree, truth_of
 from srd.signals.base import Reading, Truth
 
 
 @pytest.fixture(scope="module")
 def evaluate(tree, readings):
-    def run(spec, values, *, forced=False, answered=None):
-        table = LeafTable(answered)
+    def run(spec, values, *, forced=False, dead=None):
+        table = LeafTable(dead=dead)
         compiled = Tree(spec if isinstance(spec, (Leaf, Branch)) else tree(spec), table)
         return compiled.evaluate(table.outcomes(readings(values), forced=forced))
 
@@ -37,10 +37,56 @@ def test_forced_makes_unknown_false(evaluate):
     assert evaluate(("NOT", "domain:math"), {}, forced=True).truth is Truth.TRUE
 
 
-def test_a_leaf_that_no_signal_answers_is_false_at_once(evaluate):
-    outcome = evaluate(("OR", "kb:x", "keyword:a"), {}, answered={"keyword:a"})
-    assert outcome.matched == ("keyword:a",)
-    assert evaluate("kb:x", {"kb:x": 1.0}, answered=set()).truth is Truth.FALSE
+@pytest.mark.parametrize(
+    ("on_unknown", "truth"),
+    [
+        ("", Truth.FALSE),
+        ("no_match", Truth.FALSE),
+        ("match", Truth.TRUE),
+        ("fail_request", Truth.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_leaf_that_no_signal_answers_is_at_once_what_it_says(evaluate, on_unknown, truth, forced):
+    leaf = Leaf(type="kb", name="x", on_unknown=on_unknown, on_error="match")
+    outcome = evaluate(leaf, {"kb:x": False}, forced=forced, dead=lambda leaf, key: key == "kb:x")
+    assert outcome.truth is truth
+    assert bool(outcome.open) is (truth is Truth.UNKNOWN)
+
+
+def test_a_leaf_in_two_uses_is_two_leaves(readings):
+    """Each has its own reading; both are shown under the same key."""
+    leaf, table = Leaf(type="keyword", name="a"), LeafTable()
+    routing, blocking = Tree(leaf, table), Tree(leaf, table, blocking=True)
+    assert table.keys == ("keyword:a", "keyword:a@block")
+    values = readings({"keyword:a": False, "keyword:a@block": 0.5})
+    leaves = table.outcomes(values, forced=False)
+    assert routing.evaluate(leaves).truth is Truth.FALSE
+    assert blocking.evaluate(leaves) == Outcome(Truth.TRUE, 0.5, 0.5, ("keyword:a",))
+    unknown = table.outcomes({}, forced=False)
+    assert table.keys_in(blocking.evaluate(unknown).open) == {"keyword:a@block"}
+
+
+@pytest.mark.parametrize("value", [0.5, False, None])
+@pytest.mark.parametrize("on_unknown", ["", "no_match", "match", "fail_request"])
+@pytest.mark.parametrize("on_error", ["", "no_match", "match"])
+def test_only_an_unknown_leaf_counts_as_it_says_and_only_when_nobody_waits(
+    evaluate, value, on_unknown, on_error
+):
+    leaf = Leaf(type="domain", name="a", on_unknown=on_unknown, on_error=on_error)
+    waiting, forced = (evaluate(leaf, {"domain:a": value}, forced=f) for f in (False, True))
+    if value is not None:
+        assert waiting == forced
+        assert forced.truth is (Truth.TRUE if value else Truth.FALSE)
+        return
+    assert waiting.truth is Truth.UNKNOWN
+    counts = on_unknown or on_error or "no_match"
+    if counts == "fail_request":
+        assert forced == waiting
+    elif counts == "match":
+        assert forced == Outcome(Truth.TRUE, 1.0, 1.0, ("domain:a",))
+    else:
+        assert forced == Outcome(Truth.FALSE)
 
 
 def test_and_is_the_mean_and_lists_every_leaf_in_order(evaluate):
@@ -122,6 +168,14 @@ def test_predicate_bounds_are_strict_or_not_as_named(bound, holds):
         table.outcomes({"classifier:n": Reading(Truth.TRUE, 1.0, 2.0)}, forced=False)
     )
     assert (outcome.truth is Truth.TRUE) is holds
+
+
+def test_the_truth_of_a_leaf_is_that_of_its_reading_within_the_predicate():
+    leaf = Leaf(type="classifier", name="n", predicate=Predicate(gt=0.5))
+    assert truth_of(leaf, Reading(Truth.TRUE, 1.0, 0.6)) is Truth.TRUE
+    assert truth_of(leaf, Reading(Truth.TRUE, 1.0, 0.4)) is Truth.FALSE
+    assert truth_of(leaf, Reading(Truth.UNKNOWN, 0.0, 0.6)) is Truth.UNKNOWN
+    assert truth_of(Leaf(type="domain", name="a"), Reading(Truth.TRUE, 0.1)) is Truth.TRUE
 
 
 def test_ten_thousand_levels_need_no_recursion(evaluate):

@@ -80,6 +80,12 @@ def test_debug_lists_what_matched_by_type(decide):
     }
 
 
+def test_a_signal_that_matched_in_both_its_uses_is_listed_once(decide):
+    both = (SignalFact("keyword", "a", "true", blocking=True), SignalFact("keyword", "a", "true"))
+    headers = dict(response_headers(decide("math", signals=both), status=200, debug=True))
+    assert headers["x-vsr-matched-keywords"] == b"a"
+
+
 def test_no_name_of_a_document_can_forge_a_header(decide):
     headers = response_headers(decide("math", name="a\r\nset-cookie: x"), status=200)
     assert all(32 <= byte < 127 for _, value in headers for byte in value)

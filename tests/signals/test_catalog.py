@@ -297,6 +297,33 @@ def test_an_undeclared_domain_stands_for_its_label(whole: Moment) -> None:
     assert law.read(whole("text", scores=Scores(domain={"law": 1.0}))).value is Truth.TRUE
 
 
+def test_a_signal_of_a_blocking_and_a_routing_decision_is_compiled_for_each(
+    topics: Any, whole: Moment, early: Moment
+) -> None:
+    text = """
+    keywords: [{name: k, operator: OR, keywords: [asap]}]
+    context: [{name: long, min_tokens: 1}]
+    complexity:
+      - name: deep
+        threshold: 0.1
+        hard: {candidates: [hard]}
+        easy: {candidates: [easy]}
+        composer: {type: keyword, name: k}
+"""
+    once = document(text, "keyword k", "complexity deep:hard")
+    [rule] = once.routing.decisions
+    twice = (rule, msgspec.structs.replace(rule, name="stop", blocking=True))
+    routing = msgspec.structs.replace(once.routing, decisions=twice)
+    signals = compile_signals(msgspec.structs.replace(once, routing=routing), classifier=topics)
+    keys = ("keyword:k", "complexity:deep:hard")
+    assert signals.keys == (*keys, *(f"{key}@block" for key in keys))
+    assert [signal.scope for signal in signals.signals] == ["window", "window", "full", "full"]
+    read = signals.read(early("asap asap"))
+    assert read["keyword:k"].value is Truth.TRUE
+    assert read["keyword:k@block"].value is Truth.UNKNOWN
+    assert signals.read(whole("asap asap"))["keyword:k@block"].value is Truth.TRUE
+
+
 def test_a_composer_that_leads_back_to_its_rule_ends(topics: Any, whole: Moment) -> None:
     looping = """
     complexity:

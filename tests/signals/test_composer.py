@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from srd.config.rules import Branch, Leaf, Operator
+from srd.config.rules import Branch, Leaf, Operator, RuleNode
 from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.composer import Composer
 
@@ -63,3 +63,10 @@ def test_a_leaf_without_a_signal_is_false() -> None:
     leaf = Leaf(type="keyword", name="gone")
     assert Composer(leaf, {}).holds(Evidence()) is F
     assert Composer(Branch(operator="NOT", conditions=(leaf,)), {}).holds(Evidence()) is T
+
+
+def test_a_deep_tree_needs_no_recursion() -> None:
+    tree: RuleNode = Leaf(type="keyword", name="a")
+    for _ in range(10_000):
+        tree = Branch(operator="NOT", conditions=(tree,))
+    assert Composer(tree, {"keyword:a": Fixed("a", T)}).holds(Evidence()) is T

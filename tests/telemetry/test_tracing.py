@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -8,6 +10,7 @@ from opentelemetry.trace import SpanKind
 from playbook import CONFIG
 
 from srd.config import loads
+from srd.decide.decision import SignalFact
 from srd.telemetry.tracing import Sampling, Tracing, open_tracing, parse, trace_id
 
 SAMPLED = f"00-{'ab' * 16}-{'cd' * 8}-01"
@@ -68,6 +71,16 @@ def test_an_unsampled_parent_costs_no_span(tracing, spans, exchange):
     run(tracing, record)
     assert record.span is None
     assert spans.get_finished_spans() == ()
+
+
+def test_a_signal_in_both_its_uses_has_an_attribute_for_each(tracing, spans, exchange):
+    record, _ = exchange()
+    facts = (SignalFact("keyword", "k", "true", blocking=True), SignalFact("keyword", "k", "false"))
+    record.decision = replace(record.decision, signals=facts)
+    run(tracing, record)
+    told = {k: v for span in spans.get_finished_spans() for k, v in span.attributes.items()}
+    assert told["srd.blocking_signal.keyword.k"] == "true"
+    assert told["srd.signal.keyword.k"] == "false"
 
 
 def test_children_stand_where_time_was_spent(tracing, spans, exchange):

@@ -8,6 +8,7 @@ python models/train.py average   --parts A B  # the mean of runs side by side, i
 python models/train.py embedding --data DIR   # refit the embedding's map to the frozen backbone
 python models/train.py export                 # ONNX, then int8
 python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
+python models/train.py guard     --data DIR --benign DIR DIR  # the stage before inspection
 python models/train.py card                   # the model card from the measured results
 """
 
@@ -45,6 +46,9 @@ def main() -> None:
     parser.add_argument("--parts", nargs="*", default=[], help="checkpoints for `average`")
     parser.add_argument("--start", type=Path, help="continue from this checkpoint")
     parser.add_argument("--name", default="encoder.pt")
+    parser.add_argument(
+        "--benign", type=Path, nargs="*", default=[], help="folders of ordinary texts for `guard`"
+    )
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -135,6 +139,25 @@ def step_calibrate(options: argparse.Namespace, log: Log) -> None:
     calibrate.run(options.data, options.out, log)
 
 
+def step_guard(options: argparse.Namespace, log: Log) -> None:
+    """Fit the guard and its verdict, and enter it in the manifest."""
+    from srd_train import data, guard, verdict
+    from srd_train.runtime import Model
+
+    tasks, model = data.tasks(options.data), Model(options.out)
+    rows = data.part(tasks["jailbreak"], "train")
+    attacks, others = ([row for row in rows if row.jailbreak == label] for label in (1, 0))
+    docs = guard.documents(options.benign) + guard.joined_rows(tasks["domain"], "prompts")
+    docs += guard.joined_rows(others, "lookalikes", 10)
+    train = [doc for doc in docs if doc.split == "train"]
+    fitted = guard.fit(
+        attacks, train, others, lambda texts: model.risk(model.jailbreak(texts)), log
+    )
+    verdict.fit(fitted, model, attacks, train, guard.SUSPICION, log)
+    fitted.save(options.out / "guard.npz")
+    guard.enter(options.out)
+
+
 def step_card(options: argparse.Namespace, log: Log) -> None:
     """Render the model card."""
     from srd_train import card
@@ -151,6 +174,7 @@ STEPS = {
     "embedding": step_embedding,
     "export": step_export,
     "calibrate": step_calibrate,
+    "guard": step_guard,
     "card": step_card,
 }
 

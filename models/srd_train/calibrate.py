@@ -101,6 +101,8 @@ def run(source: Path, out: Path, log: Log) -> None:
             "max_tokens": 512,
         },
     }
+    if "guard" in model.manifest:
+        manifest["guard"] = model.manifest["guard"]
     dev = {name: data.part(rows, "dev") for name, rows in data.tasks(source).items()}
     everyday = [row for row in dev["domain"] if _kind(row) == "own"]
     everyday += [row for row in dev["domain"] if row.source == "own-foreign"][::3]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from .data import Row
 
 WINDOW = 300
+#: The log-odds from which on the encoder reads a window; chosen on dev for nine attacks of ten.
+SUSPICION = -2.5
 HASHING = GuardHashing(bits=18, char_ngrams=(5,))
 _TAG = re.compile(r"<script.*?</script>|<style.*?</style>|<[^>]{1,400}>", re.S | re.I)
 _SUFFIXES = {
@@ -117,6 +120,14 @@ def split_of(name: str) -> str:
     """The split of a benign document."""
     place = unit(name)
     return "test" if place < 0.12 else "dev" if place < 0.2 else "train"
+
+
+def enter(folder: Path) -> None:
+    """Name the guard in the manifest of `folder`."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["guard"] = {"file": "guard.npz", "suspicion": SUSPICION}
+    path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def _readable(path: Path) -> str | None:

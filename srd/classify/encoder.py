@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 #: Heads that read a beginning of the text, and heads that read all of it.
 PREFIX_HEADS = frozenset({"domain", "embedding"})
 FULL_HEADS = frozenset({"jailbreak", "pii"})
+#: Not for callers: the embedding, by which the guard judges a window that it suspects.
+CONTEXT = "context"
 
 #: Tokens per piece of a long text, and tokens shared by neighbours (upstream's: about
 #: 384 tokens with 64 characters of overlap; it estimates, we count).

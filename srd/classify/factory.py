@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from srd.classify import pii_rules
 from srd.classify.api import WINDOWS, Ask, ModelError
-from srd.classify.encoder import FULL_HEADS, Encoder, Head
+from srd.classify.encoder import CONTEXT, FULL_HEADS, Encoder, Head
 from srd.classify.executor import Batching
 from srd.classify.first_stage import FirstStage
 from srd.classify.guard import Guard
 from srd.classify.inspection import MAX_INSPECT_TOKENS, Inspector
 from srd.classify.locate import MANIFEST, model_dir
-from srd.classify.manifest import Combine, GuardEntry, Manifest, read_manifest
+from srd.classify.manifest import Combine, Manifest, read_manifest
 from srd.classify.ort import Device, Session
 from srd.classify.scorer import (
     DomainReader,
@@ -72,11 +72,12 @@ def open_classifier(
     if own := heads - upstream.keys():
         folder = model_dir(model)
         manifest = read_manifest(folder)
+        guard = _guard(folder, manifest) if heads & FULL_HEADS else None
+        if guard is not None and manifest.guard is not None:
+            inspector = replace(inspector, guard=guard, threshold=manifest.guard.suspicion)
         encoders.append(_own_encoder(folder, manifest, own, device))
         linear = _first_stage(folder, manifest) if "domain" in own else None
-        readers = _own_readers(manifest, own, linear, jailbreak_labels)
-        if heads & FULL_HEADS and manifest.guard is not None:
-            inspector = _guarded(inspector, folder, manifest.guard)
+        readers = _own_readers(manifest, own, linear, jailbreak_labels, guard)
     for head in sorted(heads & upstream.keys()):
         encoder = open_encoder(head, upstream[head], device=device)
         encoders.append(encoder)
@@ -136,6 +137,8 @@ def _own_encoder(
         )
         for name in sorted(heads)
     }
+    if manifest.guard is not None and "jailbreak" in heads and "embedding" in entry.outputs:
+        chosen[CONTEXT] = Head(output=entry.outputs["embedding"])
     return Encoder(
         Session(folder / entry.file, device=device),
         TextTokenizer.load(folder / "tokenizer.json"),
@@ -157,13 +160,14 @@ def _first_stage(folder: Path, manifest: Manifest) -> FirstStage | None:
     )
 
 
-def _guarded(inspector: Inspector, folder: Path, entry: GuardEntry) -> Inspector:
-    path = folder / entry.file
+def _guard(folder: Path, manifest: Manifest) -> Guard | None:
+    if manifest.guard is None:
+        return None
+    path = folder / manifest.guard.file
     try:
-        guard = Guard.load(path)
+        return Guard.load(path)
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"{path}: not a readable guard: {error}.") from error
-    return replace(inspector, guard=guard, threshold=entry.suspicion)
 
 
 def _own_readers(
@@ -171,6 +175,7 @@ def _own_readers(
     heads: frozenset[str],
     linear: FirstStage | None,
     jailbreak_labels: Sequence[str],
+    guard: Guard | None,
 ) -> Readers:
     domain = jailbreak = pii = None
     if "domain" in heads:
@@ -185,7 +190,8 @@ def _own_readers(
         jailbreak = JailbreakReader(
             positive=positive,
             calibration=manifest.calibration.jailbreak,
-            guard=manifest.guard,
+            guard=guard,
+            entry=manifest.guard,
         )
     if "pii" in heads:
         pii = PiiReader(labels=BioLabels(manifest.labels["pii"]), rules=pii_rules.find)

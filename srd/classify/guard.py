@@ -164,7 +164,11 @@ class Profile:
 
 
 class Guard:
-    """A table of int8 weights and the hash that finds them. Immutable; thread-safe."""
+    """A table of int8 weights and the hash that finds them. Immutable; thread-safe.
+
+    `verdict` judges a suspected window that an encoder has read: weights of the encoder's log-odds,
+    of the guard's own, and of each component of the encoder's embedding; the last is the bias.
+    """
 
     def __init__(
         self,
@@ -173,10 +177,12 @@ class Guard:
         table: npt.NDArray[np.int8],
         scale: float,
         bias: float,
+        verdict: npt.NDArray[np.float32] | None = None,
     ) -> None:
         if table.shape != (1 << hashing.bits,):
             raise ValueError(f"table {table.shape} does not fit {hashing}")
         self.hashing = hashing
+        self.verdict = verdict
         self._table = table
         self._scale = scale
         self._bias = bias
@@ -190,8 +196,15 @@ class Guard:
         with np.load(path, allow_pickle=False) as archive:
             meta: dict[str, Any] = json.loads(bytes(archive["meta"].tobytes()))
             table = archive["table"]
+            verdict = archive.get("verdict")
         hashing = GuardHashing(bits=meta["bits"], char_ngrams=tuple(meta["char_ngrams"]))
-        return cls(hashing=hashing, table=table, scale=meta["scale"], bias=meta["bias"])
+        return cls(
+            hashing=hashing,
+            table=table,
+            scale=meta["scale"],
+            bias=meta["bias"],
+            verdict=verdict,
+        )
 
     def save(self, path: Path) -> None:
         """Write the archive that `load` reads; the same weights give the same bytes."""
@@ -202,7 +215,22 @@ class Guard:
             "bias": self._bias,
         }
         encoded = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
-        np.savez_compressed(path, meta=encoded, table=self._table)
+        arrays: dict[str, Any] = {"meta": encoded, "table": self._table}
+        if self.verdict is not None:
+            arrays["verdict"] = self.verdict
+        np.savez_compressed(path, **arrays)
+
+    def judged(
+        self, encoder: float, suspicion: float, embedding: npt.NDArray[np.float32] | None
+    ) -> float:
+        """Log-odds of a suspected window from those of encoder and guard; without a verdict or an
+        embedding they are the encoder's."""
+        if self.verdict is None or embedding is None:
+            return encoder
+        first, second = self.verdict[:2]
+        return float(
+            first * encoder + second * suspicion + self.verdict[2:-1] @ embedding + self.verdict[-1]
+        )
 
     def profile(self, text: str) -> Profile:
         """The weights of all of `text`, in bounded steps."""

@@ -6,6 +6,7 @@ models must agree. Pure numpy; it must not know sessions, texts or files.
 
 from __future__ import annotations
 
+import math
 from array import array
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,17 @@ def risk(
     shifted = np.array(logits, dtype=np.float32)
     shifted[list(positive)] += bias
     return float(softmax(shifted, temperature)[list(positive)].sum())
+
+
+def sigmoid(value: float) -> float:
+    """The probability of log-odds; saturates."""
+    return 1.0 / (1.0 + math.exp(-max(min(value, 60.0), -60.0)))
+
+
+def log_odds(probability: float) -> float:
+    """The inverse of `sigmoid`, of finite size."""
+    kept = min(max(probability, 1e-7), 1.0 - 1e-7)
+    return math.log(kept / (1.0 - kept))
 
 
 def pool(states: npt.NDArray[Any], mask: npt.NDArray[Any]) -> Floats:

@@ -240,7 +240,7 @@ class Inspector:
             if allowed <= 0 and value < SURE:
                 inspected.suspicion = value  # and what follows is less suspicious
                 return
-            for first, last in _readings(text, profile, start, end):
+            for first, last in readings(text, profile, start, end):
                 encoded = encoder.tokenizer.encode(text[first:last])
                 allowed -= len(encoded.ids)
                 yield _Look(number, encoded, value, whole=False)
@@ -288,7 +288,7 @@ def suspects(profile: Profile, threshold: float) -> list[tuple[int, int, float]]
     return chosen
 
 
-def _readings(text: str, profile: Profile, start: int, end: int) -> list[tuple[int, int]]:
+def readings(text: str, profile: Profile, start: int, end: int) -> list[tuple[int, int]]:
     """How a suspected window is read: as it is, and what is most suspicious about it alone."""
     wide = (_border(text, start, -1), _border(text, end, 1))
     first, last = tightest(profile, max(start - STEP, 0), min(end + STEP, len(text)))

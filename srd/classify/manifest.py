@@ -102,15 +102,14 @@ class FirstStage(msgspec.Struct, frozen=True):
 class GuardEntry(msgspec.Struct, frozen=True):
     """The guard (guard.py): the encoder reads windows from `suspicion` log-odds on.
 
-    `combine` is how the two judge a window together: the encoder's calibrated log-odds times the
-    first, the guard's times the second, and the third, summed up. `ceiling` is the risk of a text
-    of which the encoder has read nothing, at most.
+    `ceiling` is the most that a text is suspected of whose windows no encoder has read, unless the
+    guard is sure of it: from `certain` log-odds on its own judgement counts.
     """
 
     file: str
     suspicion: float
-    combine: tuple[float, float, float] = (1.0, 0.0, 0.0)
     ceiling: float = 0.3
+    certain: float = 3.0
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -6,13 +6,12 @@ queue or cache; evaluation and tests call it as serving does. It must not know t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from srd.classify.api import TURN_WINDOW, ClassifierUnavailable, PiiSpan, Scores, SegmentScores
-from srd.classify.encoder import FULL_HEADS, PREFIX_HEADS, Row, stitched
-from srd.classify.heads import mixture, normalised, risk, softmax
+from srd.classify.encoder import CONTEXT, FULL_HEADS, PREFIX_HEADS, Row, stitched
+from srd.classify.heads import log_odds, mixture, normalised, risk, sigmoid, softmax
 from srd.classify.inspection import Inspector
 from srd.classify.manifest import Combine, DomainCalibration, GuardEntry, RiskCalibration
 from srd.classify.spans import BioLabels, merged
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from srd.classify.api import Ask
     from srd.classify.encoder import Beginning, Encoder
     from srd.classify.first_stage import FirstStage
+    from srd.classify.guard import Guard
     from srd.classify.inspection import Inspected, Stretch
     from srd.classify.ort import Array
     from srd.classify.tokens import Encoded
@@ -57,32 +57,38 @@ class DomainReader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JailbreakReader:
-    """Sequence logits to the risk of the worst piece; `guard`: how it and the encoder judge a
-    window of a longer text together."""
+    """Sequence logits to the risk of the worst piece; `guard` judges windows of longer texts with
+    the encoder, by the rules of `entry`."""
 
     positive: tuple[int, ...]
     calibration: RiskCalibration = _NO_RISK_CALIBRATION
-    guard: GuardEntry | None = None
+    guard: Guard | None = None
+    entry: GuardEntry | None = None
 
     def read(
-        self, pieces: Sequence[tuple[Array, float | None]], unread: float | None = None
+        self,
+        pieces: Sequence[tuple[Mapping[str, Array], float | None]],
+        unread: float | None = None,
     ) -> float:
-        """The highest risk of logits with the guard's suspicion (None: the text was read whole),
+        """The highest risk of outputs with the guard's suspicion (None: the text was read whole),
         and of the guard's suspicion of what was not read; 0 where there is neither."""
-        risks = [self._risk(logits, suspicion) for logits, suspicion in pieces]
-        if unread is not None and self.guard is not None:
-            risks.append(min(_sigmoid(unread), self.guard.ceiling))
+        risks = [self._risk(output, suspicion) for output, suspicion in pieces]
+        if unread is not None and self.entry is not None:
+            alone = sigmoid(unread)
+            risks.append(alone if unread >= self.entry.certain else min(alone, self.entry.ceiling))
         return max(risks, default=0.0)
 
-    def _risk(self, logits: Array, suspicion: float | None) -> float:
+    def _risk(self, output: Mapping[str, Array], suspicion: float | None) -> float:
         calibration = self.calibration
         alone = risk(
-            logits, self.positive, temperature=calibration.temperature, bias=calibration.bias
+            output["jailbreak"],
+            self.positive,
+            temperature=calibration.temperature,
+            bias=calibration.bias,
         )
         if suspicion is None or self.guard is None:
             return alone
-        encoder, guard, constant = self.guard.combine
-        return _sigmoid(encoder * _log_odds(alone) + guard * suspicion + constant)
+        return sigmoid(self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +141,16 @@ class _Part:
         for inspected in self.inspected:
             for head, stretches in inspected.stretches.items():
                 rows += [
-                    Row(ids, frozenset({head}))
+                    Row(ids, self._heads(head, stretch))
                     for stretch in stretches
                     for _, ids in stretch.rows()
                 ]
         return rows
+
+    def _heads(self, head: str, stretch: Stretch) -> frozenset[str]:
+        """The guard judges a suspected window by its embedding too."""
+        judged = stretch.suspicion is not None and CONTEXT in self.encoder.heads
+        return frozenset({head, CONTEXT} if judged else {head})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +183,8 @@ class Scorer:
         self.readers = readers
         self.max_rows = max_rows
         self.inspector = inspector
-        self.heads = frozenset(head for encoder in encoders for head in encoder.heads) | (
-            {"pii"} if readers.pii is not None else set()
-        )
+        known = {head for encoder in encoders for head in encoder.heads} - {CONTEXT}
+        self.heads = frozenset(known | ({"pii"} if readers.pii is not None else set()))
 
     def __repr__(self) -> str:
         return f"<Scorer {', '.join(sorted(self.heads))} by {len(self.encoders)} encoders>"
@@ -290,9 +300,7 @@ class Scorer:
         if self.readers.jailbreak is None:
             return None
         pieces = [
-            (outputs[ids]["jailbreak"], stretch.suspicion)
-            for stretch in stretches
-            for _, ids in stretch.rows()
+            (outputs[ids], stretch.suspicion) for stretch in stretches for _, ids in stretch.rows()
         ]
         return self.readers.jailbreak.read(pieces, unread)
 
@@ -307,12 +315,3 @@ def inspected_texts(ask: Ask) -> tuple[str, ...]:
 
 def _token_logits(stretch: Stretch, outputs: Outputs) -> Array:
     return stitched((piece, outputs[ids]["pii"]) for piece, ids in stretch.rows())
-
-
-def _sigmoid(value: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(min(value, 60.0), -60.0)))
-
-
-def _log_odds(probability: float) -> float:
-    kept = min(max(probability, 1e-7), 1.0 - 1e-7)
-    return math.log(kept / (1.0 - kept))

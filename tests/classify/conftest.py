@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from srd.classify.guard import Guard, GuardHashing, features
 from srd.classify.linear import Hashing, LinearStage
 
 if TYPE_CHECKING:
@@ -141,6 +142,16 @@ def _linear(path: Path, labels: tuple[str, ...], words: dict[str, str]) -> None:
     stage.save(path)
 
 
+def guard(*words: str, weight: int = 100, bias: float = -3.0) -> Guard:
+    """A guard that suspects the given words, and nothing else: log-odds of 7 for one of them."""
+    hashing = GuardHashing(bits=16, char_ngrams=())
+    table = np.zeros(1 << 16, dtype=np.int8)
+    for word in words:
+        for bucket in features(word, hashing)[0]:
+            table[bucket] = weight
+    return Guard(hashing=hashing, table=table, scale=0.1, bias=bias)
+
+
 class Tiny:
     """A model folder of ours in a temporary place, and the weights behind it."""
 
@@ -203,6 +214,11 @@ def opened(tiny: Tiny) -> Iterator[Callable[..., Any]]:
     yield open_tiny
     for classifier in classifiers:
         classifier.close()
+
+
+@pytest.fixture(name="guard")
+def _guard() -> Callable[..., Guard]:
+    return guard
 
 
 @pytest.fixture

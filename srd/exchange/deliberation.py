@@ -30,7 +30,7 @@ from hashlib import blake2b
 from srd.body.body import Body
 from srd.body.prompt import ModelSeen
 from srd.body.shapes import Api
-from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores
+from srd.classify.api import CHARS_PER_TOKEN, Ask, Scores, SegmentScores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending
 from srd.exchange import refusals
@@ -39,8 +39,7 @@ from srd.exchange.facts import RequestFacts
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
 from srd.plugins.errors import Immediate
-from srd.signals.base import Evidence, Reach, Reading, Truth
-from srd.signals.readings import history_text
+from srd.signals.base import Evidence, Origin, Reach, Reading, Segment, Truth
 
 Outcome = Decision | Immediate
 
@@ -410,15 +409,14 @@ class Deliberation:
     ) -> _Sight:
         """`apart`: the text is that of duplicates, which have scores of their own."""
         body = self._body
+        segments, scores = self._heard(text, self._duplicates if apart else self._scores, whole)
         evidence = Evidence(
             text=text,
+            segments=segments,
             settled=settled or whole or forced,
             whole=whole,
             forced=forced,
-            scores=self._duplicates if apart else self._scores,
-            history_scores=self._history,
-            prior_user=body.prompt.prior_user if whole else (),
-            non_user=body.prompt.non_user,
+            scores=scores,
             facts=body.facts,
             metadata=body.metadata,
             params=body.params,
@@ -427,6 +425,24 @@ class Deliberation:
         readings = self._policy.signals.read(evidence)
         verdict = self._policy.router.engine.judge(readings, forced=forced)
         return _Sight(evidence, readings, verdict)
+
+    def _heard(
+        self, text: str, scores: Scores | None, whole: bool
+    ) -> tuple[tuple[Segment, ...], Scores | None]:
+        """The text and, once the body has ended, all else that was said, each with its scores."""
+        history = self._said_before() if whole else ""
+        segments = [Segment(Origin.LAST, text)]
+        scored = [_of_segment(scores)]
+        if history:
+            segments.append(Segment(Origin.HISTORY, history))
+            scored.append(_of_segment(self._history))
+        if scores is None and self._history is None:
+            return tuple(segments), None
+        return tuple(segments), replace(scores or Scores(), segments=tuple(scored))
+
+    def _said_before(self) -> str:
+        prompt = self._body.prompt
+        return "\n".join(part for part in (*prompt.non_user, *prompt.prior_user) if part.strip())
 
     def _wants_scores(self, sight: _Sight, text: str, window: int, *, apart: bool = False) -> bool:
         """True when a forward could settle a leaf that blocks; sets `ask`."""
@@ -448,10 +464,12 @@ class Deliberation:
 
     def _wants_history(self, sight: _Sight) -> bool:
         """True when a rule with include_history still blocks and there is a history; sets `ask`."""
-        heads = self._policy.signals.history_heads
+        signals = self._policy.by_key.values()
+        readers = (s for s in signals if Origin.HISTORY in getattr(s, "origins", ()))
+        heads = frozenset(head for signal in readers for head in signal.heads)
         if self._history is not None or not heads or isinstance(sight.verdict, Final):
             return False
-        text = history_text(sight.evidence)
+        text = self._said_before()
         if not text:
             return False
         self._asks_history = True
@@ -488,3 +506,9 @@ class Deliberation:
 
 def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:
     return replace(outcome, basis=basis) if isinstance(outcome, Decision) else outcome
+
+
+def _of_segment(scores: Scores | None) -> SegmentScores:
+    if scores is None:
+        return SegmentScores()
+    return SegmentScores(jailbreak=scores.jailbreak, pii=scores.pii)

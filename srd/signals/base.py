@@ -107,8 +107,6 @@ class Evidence:
     `forced`: nobody waits any longer; UNKNOWN readings then count as FALSE in the engine.
 
     `scores` is the classifier's answer for `text` and `segments`, or None while it is out.
-    `history_scores` likewise for `history_text`, asked for only where `SignalSet.history_heads`
-    names heads.
     """
 
     text: str = ""
@@ -119,9 +117,6 @@ class Evidence:
     whole: bool = False
     forced: bool = False
     scores: Scores | None = None
-    history_scores: Scores | None = None
-    prior_user: tuple[str, ...] = ()
-    non_user: tuple[str, ...] = ()
     facts: MessageFacts = MessageFacts()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

@@ -95,8 +95,6 @@ class Evidence:
     (`srd.config.scope.unknown_of`).
 
     `scores` is the classifier's answer for `text` and `segments`, or None while it is out.
-    `history_scores` likewise for `history_text`, asked for only where `SignalSet.history_heads`
-    names heads.
     """
 
     text: str = ""
@@ -107,9 +105,6 @@ class Evidence:
     whole: bool = False
     forced: bool = False
     scores: Scores | None = None
-    history_scores: Scores | None = None
-    prior_user: tuple[str, ...] = ()
-    non_user: tuple[str, ...] = ()
     facts: MessageFacts = MessageFacts()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     params: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))

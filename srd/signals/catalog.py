@@ -37,16 +37,6 @@ class SignalSet:
         wanted = reaches or tuple(Reach)
         return frozenset().union(*(s.heads for s in self.signals if s.reach in wanted))
 
-    @property
-    def history_heads(self) -> frozenset[str]:
-        """The heads wanted for `readings.history_text` too, once the body has ended; mostly none.
-
-        Their answer goes into `Evidence.history_scores`.
-        """
-        return frozenset().union(
-            *(s.heads for s in self.signals if getattr(s, "include_history", False))
-        )
-
     def read(self, evidence: Evidence) -> Mapping[str, Reading]:
         """Every signal's reading by its key."""
         return {

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from srd.config.base import Name, Part, Scope
 from srd.config.problems import Problems, join
@@ -23,6 +23,11 @@ from srd.signals.base import Reach, Signal
 if TYPE_CHECKING:
     from srd.config.document import Document
     from srd.signals.workshop import Workshop
+
+
+#: Which text a rule reads: what a human wrote (also ""), or the message as the backend reads it,
+#: with the blocks and templates that clients put around it.
+Source = Literal["", "human", "raw"]
 
 
 class Rule(Part, frozen=True, kw_only=True):

@@ -4,27 +4,31 @@ Why this file exists: two methods, one signal type: the jailbreak head's risk, o
 patterns against benign ones. It must not know how either is computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from srd.classify.api import Scores
 from srd.config.base import Fraction, Word
-from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
+from srd.signals.base import UNKNOWN, Evidence, Origin, Reach, Reading, Truth
 from srd.signals.entry import Making, Rule, SignalType
 from srd.signals.prototypes import PrototypeBank
-from srd.signals.readings import FALSE, history_text, is_blank, is_final, is_open
+from srd.signals.readings import FALSE, is_blank, is_final, is_open, origins_of, segment_scores
 
 #: Contrastive rules that name no threshold (as upstream).
 _CONTRASTIVE_THRESHOLD = 0.1
 
 
 class JailbreakRule(Rule, frozen=True, kw_only=True):
-    """Attacks on the model's rules. `threshold` None means the guard's own."""
+    """Attacks on the model's rules. `threshold` None means the guard's own.
+
+    `include_tools` is ours. Both inclusions are of scope full and `method: classifier`.
+    """
 
     method: Literal["", "classifier", "contrastive"] = ""
     threshold: Fraction | None = None
     include_history: bool = False
+    include_tools: bool = False
     jailbreak_patterns: tuple[Word, ...] = ()
     benign_patterns: tuple[Word, ...] = ()
 
@@ -33,17 +37,17 @@ class JailbreakRule(Rule, frozen=True, kw_only=True):
 class JailbreakSignal:
     """Risk by the jailbreak head, or by patterns where `attacks` is given.
 
-    Contrastive risk = nearest attack - nearest benign pattern. With `include_history` the other
-    messages count too: by the head all of them, by patterns as much as one embedding reads. Before
-    the end (scope window only) a risk of `early_confidence` is enough to be true; false it is only
-    when no more text will come.
+    Of a window the head reads the deciding text; beyond it, every segment of `origins` by itself,
+    and the greatest risk counts. Contrastive risk = nearest attack - nearest benign pattern, by the
+    embedding of the deciding text alone. Before the end (scope window only) a risk of
+    `early_confidence` is enough to be true; false it is only when no more text will come.
     """
 
     name: str
     reach: Reach
     threshold: float
     early_confidence: float
-    include_history: bool = False
+    origins: frozenset[Origin] = frozenset({Origin.LAST})
     attacks: PrototypeBank | None = None
     benign: PrototypeBank | None = None
     type: str = "jailbreak"
@@ -74,10 +78,10 @@ class JailbreakSignal:
 
     def _risks(self, evidence: Evidence) -> Sequence[float | None]:
         """One risk for each text that counts, None where the classifier's answer is out."""
-        risks = [] if is_blank(self.reach, evidence) else [self._risk(evidence.scores)]
-        if self.include_history and history_text(evidence):
-            risks.append(self._risk(evidence.history_scores))
-        return risks
+        if self.attacks is None and self.reach is not Reach.WINDOW:
+            scored = segment_scores(self.origins, evidence)
+            return [scores.jailbreak if scores else None for scores in scored]
+        return [] if is_blank(self.reach, evidence) else [self._risk(evidence.scores)]
 
     def _risk(self, scores: Scores | None) -> float | None:
         if scores is None or self.attacks is None:
@@ -95,6 +99,18 @@ def _heads(rule: JailbreakRule) -> frozenset[str]:
     return frozenset({"embedding" if rule.method == "contrastive" else "jailbreak"})
 
 
+def _reach(rule: JailbreakRule) -> Reach:
+    """Systems and tools may stand behind the turns."""
+    wide = rule.include_history or rule.include_tools
+    return Reach.BODY if wide and rule.method != "contrastive" else Reach.TURNS
+
+
+def _missing(rule: JailbreakRule) -> Iterator[tuple[str, str]]:
+    for key in ("include_history", "include_tools"):
+        if getattr(rule, key) and rule.method == "contrastive":
+            yield f"{key} of contrastive jailbreak rules", key
+
+
 def _threshold(rule: JailbreakRule, guard: float) -> float:
     return rule.threshold or (_CONTRASTIVE_THRESHOLD if rule.method == "contrastive" else guard)
 
@@ -107,7 +123,9 @@ def _compile(rule: JailbreakRule, making: Making[JailbreakRule]) -> JailbreakSig
         making.reach,
         _threshold(rule, making.shop.modules.prompt_guard.threshold),
         making.shop.early,
-        rule.include_history,
+        origins_of(
+            blocking=making.blocking, history=rule.include_history, tools=rule.include_tools
+        ),
         bank(rule.jailbreak_patterns) if is_contrastive else None,
         bank(rule.benign_patterns) if is_contrastive else None,
     )
@@ -118,7 +136,8 @@ ENTRY = SignalType(
     section="jailbreak",
     rule=JailbreakRule,
     scope="full",
-    reach=lambda rule: Reach.BODY if rule.include_history else Reach.TURNS,
+    reach=_reach,
+    missing=_missing,
     heads=_heads,
     module="prompt_guard",
     compile=_compile,

@@ -10,20 +10,24 @@ from typing import Literal, Protocol
 
 from srd.config.base import Fraction, NotNegative, Positive, Word
 from srd.config.problems import quote
-from srd.signals.base import UNKNOWN, Evidence, Reach, Reading, Truth
+from srd.signals.base import UNKNOWN, Evidence, Origin, Reach, Reading, Truth
 from srd.signals.bm25 import Bm25Keywords
 from srd.signals.checks import check_pattern
-from srd.signals.entry import Place, Rule, SignalType
+from srd.signals.entry import Place, Rule, SignalType, Source
 from srd.signals.fuzzy import FuzzyWords
 from srd.signals.ngram import NgramWords
 from srd.signals.patterns import LiteralSet, PatternList
-from srd.signals.readings import FALSE, is_final, is_open
+from srd.signals.readings import FALSE, is_final, is_open, origins_of, said, segments
 
 _DETAIL_KEYWORDS = 8
 
 
 class KeywordRule(Rule, frozen=True, kw_only=True):
-    """Words or patterns. No `method` means literals with word boundaries."""
+    """Words or patterns. No `method` means literals with word boundaries.
+
+    `source`, `include_history` and `include_tools` are ours; the inclusions are of blocking
+    decisions, where every segment is read as the backend reads it, whatever the source.
+    """
 
     operator: Literal["AND", "OR", "NOR"]
     keywords: tuple[Word, ...] = ()
@@ -34,6 +38,9 @@ class KeywordRule(Rule, frozen=True, kw_only=True):
     bm25_threshold: float = 0.1
     ngram_threshold: Fraction = 0.4
     ngram_arity: Positive = 3
+    source: Source = ""
+    include_history: bool = False
+    include_tools: bool = False
 
 
 class Matcher(Protocol):
@@ -54,6 +61,8 @@ class KeywordSignal:
 
     OR and AND are true as soon as enough keywords have occurred and false only when no more text
     will come; NOR is the mirror. `score` is the share of keywords found, `detail` names them.
+    With `origins`, each segment of these is read by itself, and it does not matter in which of them
+    a keyword stands; without, the deciding text of the `source`.
     """
 
     name: str
@@ -62,6 +71,8 @@ class KeywordSignal:
     keywords: tuple[str, ...]
     matcher: Matcher
     fuzzy: FuzzyWords | None = None
+    source: Source = ""
+    origins: frozenset[Origin] = frozenset()
     type: str = "keyword"
     heads: frozenset[str] = frozenset()
 
@@ -70,8 +81,7 @@ class KeywordSignal:
         if not is_open(self.reach, evidence):
             return UNKNOWN
         final = is_final(self.reach, evidence)
-        exact = self.matcher.found(evidence.text, final=final)
-        near = self.fuzzy.found(evidence.text, final=final) - exact if self.fuzzy else set()
+        exact, near = self._found(evidence, final=final)
         count = len(exact) + len(near)
         score = count / len(self.keywords) if self.keywords else 0.0
         enough = count == len(self.keywords) if self.operator == "AND" else count > 0
@@ -83,6 +93,20 @@ class KeywordSignal:
             return Reading(Truth.TRUE, 1.0, score, self._named(exact, near))
         return FALSE if final else UNKNOWN
 
+    def _found(self, evidence: Evidence, *, final: bool) -> tuple[set[int], set[int]]:
+        """Indices of the keywords that occur, and of those that nearly do."""
+        exact: set[int] = set()
+        near: set[int] = set()
+        for text in self._texts(evidence):
+            exact |= self.matcher.found(text, final=final)
+            near |= self.fuzzy.found(text, final=final) if self.fuzzy else set()
+        return exact, near - exact
+
+    def _texts(self, evidence: Evidence) -> list[str]:
+        if self.origins:
+            return [segment.text for segment in segments(self.origins, evidence)]
+        return [said(self.source, evidence)]
+
     def _named(self, exact: set[int], near: set[int]) -> str:
         names = [self.keywords[i] + (" (fuzzy)" if i in near else "") for i in sorted(exact | near)]
         more = len(names) - _DETAIL_KEYWORDS
@@ -92,7 +116,7 @@ class KeywordSignal:
         return f"<keyword:{self.name} {self.operator} of {len(self.keywords)} {self.matcher!r}>"
 
 
-def compile_keyword(rule: KeywordRule, reach: Reach) -> KeywordSignal:
+def compile_keyword(rule: KeywordRule, reach: Reach, *, blocking: bool = False) -> KeywordSignal:
     """The rule, ready to be read.
 
     :raises RuleError: if RE2 refuses a pattern of `method: regex`.
@@ -101,7 +125,17 @@ def compile_keyword(rule: KeywordRule, reach: Reach) -> KeywordSignal:
     # Upstream applies fuzzy_match to the regex methods only (section 1.16).
     is_fuzzy = rule.fuzzy_match and rule.method in ("", "regex")
     fuzzy = FuzzyWords.of(keywords, rule.fuzzy_threshold or 2) if is_fuzzy else None
-    return KeywordSignal(rule.name, reach, rule.operator, keywords, _matcher(rule, keywords), fuzzy)
+    history, tools = rule.include_history, rule.include_tools
+    return KeywordSignal(
+        rule.name,
+        reach,
+        rule.operator,
+        keywords,
+        _matcher(rule, keywords),
+        fuzzy,
+        rule.source,
+        origins_of(blocking=True, history=history, tools=tools) if blocking else frozenset(),
+    )
 
 
 def _matcher(rule: KeywordRule, keywords: Sequence[str]) -> Matcher:
@@ -137,7 +171,7 @@ ENTRY = SignalType(
     section="keywords",
     rule=KeywordRule,
     check=_check,
-    compile=lambda rule, making: compile_keyword(rule, making.reach),
+    compile=lambda rule, making: compile_keyword(rule, making.reach, blocking=making.blocking),
     guards=True,
     header="keywords",
 )

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from srd.config.base import Fraction
 from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
-from srd.signals.entry import Making, Rule, SignalType
-from srd.signals.readings import is_final, is_open, yes_or_no
+from srd.signals.entry import Making, Rule, SignalType, Source
+from srd.signals.readings import is_final, is_open, said, yes_or_no
 from srd.signals.text import excerpt, utf8
 
 #: (code, confidence); ("", 0) when the text gives no clue.
@@ -69,9 +69,13 @@ def counts_as(code: str, name: str) -> bool:
 
 
 class LanguageRule(Rule, frozen=True, kw_only=True):
-    """`name` is the ISO 639-1 code to match. Threshold 0 means upstream's built-in 0.3."""
+    """`name` is the ISO 639-1 code to match. Threshold 0 means upstream's built-in 0.3.
+
+    `source` is ours.
+    """
 
     threshold: Fraction = 0.0
+    source: Source = ""
 
 
 def detect(text: str) -> tuple[str, float]:
@@ -129,6 +133,7 @@ class LanguageSignal:
     threshold: float
     early_confidence: float
     detector: Detector = field(default=detect, compare=False)
+    source: Source = ""
     type: str = "language"
     heads: frozenset[str] = frozenset()
 
@@ -136,7 +141,7 @@ class LanguageSignal:
         """`confidence` and `score` are the detector's, `detail` is the code."""
         if not is_open(self.reach, evidence):
             return UNKNOWN
-        code, confidence = self.detector(evidence.text)
+        code, confidence = self.detector(said(self.source, evidence))
         if not is_final(self.reach, evidence) and confidence < self.early_confidence:
             return UNKNOWN
         if confidence < RELIABLE:
@@ -150,7 +155,9 @@ class LanguageSignal:
 
 def _compile(rule: LanguageRule, making: Making[LanguageRule]) -> LanguageSignal:
     prepare()
-    return LanguageSignal(rule.name, making.reach, rule.threshold, making.shop.early)
+    return LanguageSignal(
+        rule.name, making.reach, rule.threshold, making.shop.early, source=rule.source
+    )
 
 
 ENTRY = SignalType(

@@ -14,10 +14,10 @@ from srd.config.base import Part, Word
 from srd.config.rules import Predicate
 from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
 from srd.signals.checks import check_pattern, check_predicate
-from srd.signals.entry import Place, Rule, SignalType
+from srd.signals.entry import Place, Rule, SignalType, Source
 from srd.signals.patterns import compile_re2
 from srd.signals.predicates import distance_confidence, keeps
-from srd.signals.readings import FALSE, is_blank, is_final, yes_or_no
+from srd.signals.readings import FALSE, is_blank, is_final, said, yes_or_no
 from srd.signals.text import CJK_CLASS, is_cjk, utf8
 
 #: Occurrences of a pattern are counted one by one, so no further than this.
@@ -45,10 +45,11 @@ class StructureFeature(Part, frozen=True, kw_only=True):
 
 
 class StructureRule(Rule, frozen=True, kw_only=True):
-    """The shape of a text. No predicate means more than 0."""
+    """The shape of a text. No predicate means more than 0. `source` is ours: which text."""
 
     feature: StructureFeature
     predicate: Predicate | None = None
+    source: Source = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,6 +66,7 @@ class StructureSignal:
     source: StructureSource
     predicate: Predicate | None
     patterns: tuple[Any, ...] = ()  # one re2 over bytes, or one re over text for each keyword
+    reads: Source = ""
     type: str = "structure"
     heads: frozenset[str] = frozenset()
 
@@ -72,9 +74,9 @@ class StructureSignal:
         """`score` is the feature's value, `confidence` grows with the distance to the bound."""
         if not is_final(self.reach, evidence):
             return UNKNOWN
-        if is_blank(self.reach, evidence):
+        if is_blank(self.reach, evidence, self.reads):
             return FALSE
-        value = self._value(evidence.text)
+        value = self._value(said(self.reads, evidence))
         confidence = distance_confidence(value, self.predicate)
         return yes_or_no(
             keeps(value, self.predicate), confidence, value, f"{self.feature} {value:g}"
@@ -141,7 +143,8 @@ def compile_structure(rule: StructureRule, reach: Reach) -> StructureSignal:
         patterns = tuple(
             _keyword_pattern(keyword, source) for keyword in source.keywords if keyword
         )
-    return StructureSignal(rule.name, reach, rule.feature.type, source, rule.predicate, patterns)
+    feature, predicate = rule.feature.type, rule.predicate
+    return StructureSignal(rule.name, reach, feature, source, predicate, patterns, rule.source)
 
 
 def _keyword_pattern(keyword: str, source: StructureSource) -> re.Pattern[str]:

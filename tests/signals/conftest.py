@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from srd.classify.api import Ask, Scores
-from srd.signals.base import Evidence
+from srd.signals.base import Evidence, Origin, Segment
 
 Moment = Callable[..., Evidence]
 
@@ -17,8 +17,13 @@ TOPICS = ("cook", "code", "law", "hard", "easy", "attack")
 
 @pytest.fixture
 def whole() -> Moment:
-    """The body has ended."""
-    return lambda text="", **more: Evidence(text=text, settled=True, whole=True, **more)
+    """The body has ended. All that was said is the text, unless there are segments."""
+
+    def moment(text: str = "", **more: Any) -> Evidence:
+        said = {"segments": (Segment(Origin.LAST, text),), **more}
+        return Evidence(text=text, settled=True, whole=True, **said)
+
+    return moment
 
 
 @pytest.fixture

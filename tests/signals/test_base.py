@@ -23,4 +23,9 @@ def test_evidence_without_a_body_is_empty_and_open() -> None:
     evidence = Evidence()
     assert (evidence.text, evidence.settled, evidence.whole) == ("", False, False)
     assert evidence.scores is None
-    assert evidence.history_scores is None
+
+
+@pytest.mark.parametrize(("turns", "whole"), [(False, True), (True, True), (True, False)])
+def test_the_whole_body_holds_all_turns(turns: bool, whole: bool) -> None:
+    assert Evidence(turns=turns, whole=whole).turns
+    assert not Evidence(settled=True).turns

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.classify.api import Scores
+from srd.classify.api import Scores, SegmentScores
 from srd.config import Document, loads
 from srd.signals.base import Evidence, Reach, Signal, Truth
 from srd.signals.catalog import SignalSet, compile_signals
@@ -164,16 +164,19 @@ def test_heads_are_those_that_the_reaches_need(everything: SignalSet) -> None:
     assert everything.heads(Reach.WINDOW) == {"domain", "embedding"}
     assert everything.heads(Reach.TURNS, Reach.BODY) == {"jailbreak", "embedding", "pii"}
     assert everything.heads() == {"domain", "jailbreak", "embedding", "pii"}
-    assert everything.history_heads == {"jailbreak"}
 
 
 def test_keywords_alone_need_no_classifier() -> None:
     signals = compile_signals(document(ALL, "keyword urgent"), classifier=None)
-    assert signals.heads() == signals.history_heads == set()
+    assert signals.heads() == set()
 
 
 def test_everything_is_read_at_once(everything: SignalSet, whole: Moment, topics: Any) -> None:
-    scores = topics.scores("hard cook", domain={"law": 0.9, "math": 0.1}, jailbreak=0.65, pii=())
+    scores = topics.scores(
+        "hard cook",
+        domain={"law": 0.9, "math": 0.1},
+        segments=(SegmentScores(jailbreak=0.65, pii=()),),
+    )
     evidence = whole(
         "ASAP? An outage?",
         scores=scores,

@@ -3,22 +3,22 @@ from typing import Any
 
 import pytest
 
-from srd.classify.api import Scores
-from srd.signals.base import Evidence, Reach, Truth
+from srd.classify.api import Scores, SegmentScores
+from srd.signals.base import Evidence, Origin, Reach, Segment, Truth
 from srd.signals.jailbreak import JailbreakSignal
 from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
 
 Moment = Callable[..., Evidence]
 
 
-def guard(
-    *, reach: Reach = Reach.TURNS, include_history: bool = False, threshold: float = 0.7
-) -> JailbreakSignal:
-    return JailbreakSignal("guard", reach, threshold, 0.85, include_history)
+def guard(*origins: Origin, reach: Reach = Reach.TURNS, threshold: float = 0.7) -> JailbreakSignal:
+    return JailbreakSignal("guard", reach, threshold, 0.85, frozenset({Origin.LAST, *origins}))
 
 
-def risk(value: float | None) -> Scores:
-    return Scores(jailbreak=value)
+def risk(*values: float | None) -> Scores:
+    """Of the text, and of each segment."""
+    segments = tuple(SegmentScores(jailbreak=value) for value in values)
+    return Scores(jailbreak=values[0], segments=segments)
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,38 @@ def test_with_scope_window_only_a_sure_yes_comes_early(
     assert guard(reach=Reach.WINDOW).read(early("text", scores=risk(value))).value is truth
 
 
+PARTS = (Segment(Origin.LAST, "text"), Segment(Origin.HISTORY, "attack"))
+
+
 def test_history_does_not_count_unless_asked_for(whole: Moment) -> None:
-    evidence = whole("text", prior_user=("attack",), scores=risk(0.1), history_scores=risk(0.9))
+    evidence = whole("text", segments=PARTS, scores=risk(0.1, 0.9))
     assert guard().read(evidence).value is Truth.FALSE
-    assert guard(include_history=True).read(evidence).value is Truth.TRUE
+    reading = guard(Origin.HISTORY, reach=Reach.BODY).read(evidence)
+    assert (reading.value, reading.score) == (Truth.TRUE, 0.9)
 
 
 def test_unread_history_leaves_a_harmless_text_unknown(whole: Moment) -> None:
-    signal = guard(include_history=True)
-    assert (
-        signal.read(whole("text", prior_user=("before",), scores=risk(0.1))).value is Truth.UNKNOWN
-    )
-    assert signal.read(whole("text", prior_user=("before",), scores=risk(0.9))).value is Truth.TRUE
+    signal = guard(Origin.HISTORY)
+    assert signal.read(whole("text", segments=PARTS, scores=risk(0.1, None))).value is Truth.UNKNOWN
+    assert signal.read(whole("text", segments=PARTS, scores=risk(0.9, None))).value is Truth.TRUE
     assert signal.read(whole("text", scores=risk(0.1))).value is Truth.FALSE
 
 
 def test_history_alone_can_be_an_attack(whole: Moment) -> None:
-    evidence = whole("", non_user=("attack",), history_scores=risk(0.9))
-    assert guard(include_history=True).read(evidence).value is Truth.TRUE
+    evidence = whole("", segments=PARTS[1:], scores=risk(0.9))
+    assert guard(Origin.HISTORY).read(evidence).value is Truth.TRUE
+
+
+def test_of_several_segments_the_worst_counts_and_the_text_does_not(whole: Moment) -> None:
+    parts = (Segment(Origin.LAST, "a"), Segment(Origin.LAST, "b"))
+    scores = Scores(jailbreak=0.99, segments=risk(0.1, 0.8).segments)
+    assert guard().read(whole("a b", segments=parts, scores=scores)).score == 0.8
+
+
+def test_the_turns_are_enough_for_a_rule_that_reads_no_more() -> None:
+    turns = Evidence(text="text", turns=True, segments=PARTS[:1], scores=risk(0.1))
+    assert guard().read(turns).value is Truth.FALSE
+    assert guard(Origin.HISTORY, reach=Reach.BODY).read(turns).value is Truth.UNKNOWN
 
 
 def contrastive(topics: Any, benign: tuple[str, ...] = ("attack law law law",)) -> JailbreakSignal:
@@ -77,7 +91,7 @@ def contrastive(topics: Any, benign: tuple[str, ...] = ("attack law law law",)) 
         return build_bank(texts, topics.embed(texts), PrototypeOptions())
 
     attacks = bank(("attack", "attack code"))
-    return JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, False, attacks, bank(benign))
+    return JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, frozenset(), attacks, bank(benign))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +117,6 @@ def test_without_benign_patterns_nearness_alone_counts(whole: Moment, topics: An
 
 
 def test_without_prototypes_nothing_is_known(whole: Moment, topics: Any) -> None:
-    signal = JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, False, EMPTY, EMPTY)
+    signal = JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, frozenset(), EMPTY, EMPTY)
     evidence = whole("attack", scores=topics.scores("attack"))
     assert signal.read(evidence).value is Truth.UNKNOWN

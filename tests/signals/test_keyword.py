@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from srd.signals.base import Evidence, Reach, Truth
+from srd.signals.base import Evidence, Origin, Reach, Segment, Truth
 from srd.signals.keyword import KeywordRule, KeywordSignal, compile_keyword
 from srd.signals.readings import RuleError
 
@@ -158,3 +158,56 @@ def test_an_early_answer_is_never_taken_back(
 
 def test_the_repr_says_what_it_is() -> None:
     assert repr(keyword("a", "b")) == "<keyword:rule OR of 2 <LiteralSet of 2>>"
+
+
+def of_rule(*, blocking: bool = False, **rule: Any) -> KeywordSignal:
+    written = {"name": "rule", "operator": "OR", "keywords": ["secret", "key"], **rule}
+    reach = Reach.BODY if blocking else Reach.TURNS
+    return compile_keyword(msgspec.convert(written, KeywordRule), reach, blocking=blocking)
+
+
+@pytest.mark.parametrize(
+    ("source", "truth"), [("", Truth.FALSE), ("human", Truth.FALSE), ("raw", Truth.TRUE)]
+)
+def test_source_says_which_text_is_searched(whole: Moment, source: str, truth: Truth) -> None:
+    evidence = whole("hello", raw="<block>secret</block> hello")
+    assert of_rule(source=source).read(evidence).value is truth
+
+
+SAID = tuple(Segment(origin, f"a {origin.name.lower()} word") for origin in Origin)
+
+
+@pytest.mark.parametrize(
+    ("more", "heard"),
+    [
+        ({}, {"last", "prior", "other", "repeated"}),
+        ({"include_history": True}, {"last", "prior", "other", "repeated", "history"}),
+        ({"include_tools": True}, {"last", "prior", "other", "repeated", "tools"}),
+    ],
+)
+def test_under_a_blocking_decision_segments_are_searched(
+    whole: Moment, more: dict[str, bool], heard: set[str]
+) -> None:
+    evidence = whole("none of these", segments=SAID)
+    for origin in Origin:
+        name = origin.name.lower()
+        signal = of_rule(blocking=True, keywords=[name], **more)
+        assert (signal.read(evidence).value is Truth.TRUE) is (name in heard)
+        assert of_rule(keywords=[name], **more).read(evidence).value is Truth.FALSE
+
+
+def test_a_keyword_never_reaches_from_one_segment_into_the_next(whole: Moment) -> None:
+    said = (Segment(Origin.LAST, "sec"), Segment(Origin.LAST, "ret"))
+    signal = of_rule(blocking=True, method="regex", keywords=["sec.?ret"])
+    assert signal.read(whole("secret", segments=said)).value is Truth.FALSE
+
+
+def test_keywords_of_an_and_may_stand_in_different_segments(whole: Moment) -> None:
+    said = (Segment(Origin.PRIOR, "the secret"), Segment(Origin.LAST, "the key"))
+    signal = of_rule(blocking=True, operator="AND")
+    assert signal.read(whole("the key", segments=said)).value is Truth.TRUE
+
+
+def test_under_a_blocking_decision_nothing_is_said_before_the_end(settled: Moment) -> None:
+    evidence = settled("secret", turns=True, segments=(Segment(Origin.LAST, "secret"),))
+    assert of_rule(blocking=True).read(evidence).value is Truth.UNKNOWN

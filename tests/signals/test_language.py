@@ -135,3 +135,13 @@ def test_what_gives_no_clue_is_taken_for_english(whole: Moment, text: str) -> No
 def test_detection_is_deterministic() -> None:
     text = "Guten Tag, I would like " * 500
     assert detect(text) == detect(text)
+
+
+def test_source_raw_reads_the_message_as_the_backend_does(whole: Moment) -> None:
+    def heard(text: str) -> tuple[str, float]:
+        return ("de", 0.9) if "Hallo" in text else ("en", 0.9)
+
+    evidence = whole("Hi", raw="<block>Hallo</block> Hi")
+    for source, truth in (("", Truth.FALSE), ("human", Truth.FALSE), ("raw", Truth.TRUE)):
+        signal = LanguageSignal("de", Reach.WINDOW, 0.0, 0.85, heard, source)
+        assert signal.read(evidence).value is truth

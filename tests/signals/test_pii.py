@@ -2,21 +2,31 @@ from collections.abc import Callable
 
 import pytest
 
-from srd.classify.api import PiiSpan, Scores
-from srd.signals.base import Evidence, Reach, Truth
+from srd.classify.api import PiiSpan, Scores, SegmentScores
+from srd.signals.base import Evidence, Origin, Reach, Segment, Truth
 from srd.signals.pii import PiiSignal
 
 Moment = Callable[..., Evidence]
 
 
 def pii(
-    *allowed: str, reach: Reach = Reach.TURNS, threshold: float = 0.9, include_history: bool = False
+    *allowed: str,
+    reach: Reach = Reach.TURNS,
+    threshold: float = 0.9,
+    origins: tuple[Origin, ...] = (),
 ) -> PiiSignal:
-    return PiiSignal("pii", reach, threshold, frozenset(allowed), 0.85, include_history)
+    return PiiSignal(
+        "pii", reach, threshold, frozenset(allowed), 0.85, frozenset({Origin.LAST, *origins})
+    )
+
+
+def found_in(*found: tuple[str, float]) -> tuple[PiiSpan, ...]:
+    return tuple(PiiSpan(0, 4, label, confidence) for label, confidence in found)
 
 
 def spans(*found: tuple[str, float]) -> Scores:
-    return Scores(pii=tuple(PiiSpan(0, 4, label, confidence) for label, confidence in found))
+    """Of the text, and of the one segment."""
+    return Scores(pii=found_in(*found), segments=(SegmentScores(pii=found_in(*found)),))
 
 
 @pytest.mark.parametrize(
@@ -68,12 +78,17 @@ def test_with_scope_window_a_sure_span_comes_early_and_a_no_does_not(
     assert signal.read(settled("t", scores=spans())).value is Truth.FALSE
 
 
+PARTS = (Segment(Origin.LAST, "t"), Segment(Origin.HISTORY, "b"))
+
+
 def test_history_counts_when_asked_for(whole: Moment) -> None:
-    evidence = whole("t", prior_user=("b",), scores=spans(), history_scores=spans(("PERSON", 0.95)))
+    scored = (SegmentScores(pii=()), SegmentScores(pii=found_in(("PERSON", 0.95))))
+    evidence = whole("t", segments=PARTS, scores=Scores(segments=scored))
     assert pii().read(evidence).value is Truth.FALSE
-    assert pii(include_history=True).read(evidence).value is Truth.TRUE
+    assert pii(origins=(Origin.HISTORY,)).read(evidence).value is Truth.TRUE
 
 
 def test_unread_history_leaves_it_unknown(whole: Moment) -> None:
-    evidence = whole("t", prior_user=("b",), scores=spans())
-    assert pii(include_history=True).read(evidence).value is Truth.UNKNOWN
+    scored = (SegmentScores(pii=()), SegmentScores())
+    evidence = whole("t", segments=PARTS, scores=Scores(segments=scored))
+    assert pii(origins=(Origin.HISTORY,)).read(evidence).value is Truth.UNKNOWN

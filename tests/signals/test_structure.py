@@ -104,3 +104,23 @@ def test_occurrences_are_counted_up_to_a_bound(whole: Moment) -> None:
 @pytest.mark.parametrize("text", ["a" * 1_000_000, "字" * 100_000, "\ud800", "\0"])
 def test_hostile_texts_end(whole: Moment, source: dict[str, Any], feature: str, text: str) -> None:
     assert structure(feature, source).read(whole(text)).value is Truth.FALSE
+
+
+@pytest.mark.parametrize(("source", "count"), [("", 1), ("human", 1), ("raw", 3)])
+def test_source_says_which_text_is_measured(whole: Moment, source: str, count: int) -> None:
+    rule = {
+        "name": "rule",
+        "source": source,
+        "feature": {"type": "count", "source": {"type": "regex", "pattern": "[?]"}},
+    }
+    signal = compile_structure(msgspec.convert(rule, StructureRule), Reach.TURNS)
+    assert signal.read(whole("why?", raw="<block>??</block> why?")).score == count
+
+
+def test_only_the_text_that_is_read_can_be_blank(whole: Moment) -> None:
+    rule = {"name": "rule", "feature": {"type": "count", "source": {"type": "text_bytes"}}}
+    for source, truth in (("human", Truth.FALSE), ("raw", Truth.TRUE)):
+        signal = compile_structure(
+            msgspec.convert({**rule, "source": source}, StructureRule), Reach.TURNS
+        )
+        assert signal.read(whole(" ", raw="<block/>")).value is truth

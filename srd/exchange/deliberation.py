@@ -89,7 +89,7 @@ class Deliberation:
         self._policy = policy
         self._facts = facts
         self._body = body
-        self._witness = Witness(policy.document.global_.router, policy.harness, policy.windows)
+        self._witness = Witness(policy)
         self._stage = 0
         self._past: Known | None = None  # what was known at the budget
         self._frozen: str | None = None  # the human text that later stages do not exceed
@@ -506,7 +506,7 @@ class Deliberation:
         """The verdict with what is unknown counted as its leaf says, or the refusal."""
         sight = self._see(subject, forced=True)
         if isinstance(sight.verdict, Unanswered):
-            if self._policy.refuses:
+            if self._policy.enforces:
                 return refusals.policy_unanswered()
             self.unanswered = sight.verdict.blocking
             sight.verdict = sight.verdict.otherwise
@@ -519,7 +519,7 @@ class Deliberation:
             return fallback
         sight = self._see(self._what_there_is(), forced=True, blocking=True)
         if isinstance(sight.verdict, Unanswered):
-            if self._policy.refuses:
+            if self._policy.enforces:
                 return refusals.policy_unanswered()
             self.unanswered = sight.verdict.blocking
             return fallback

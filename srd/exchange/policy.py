@@ -21,7 +21,7 @@ from srd.evidence.human import Harness
 from srd.plugins.entry import Phase
 from srd.plugins.table import TABLE
 from srd.signals.authz import GROUPS_HEADER, USER_HEADER, RoleSignal
-from srd.signals.base import Reach, Signal
+from srd.signals.base import Origin, Reach, Signal
 from srd.signals.catalog import SignalSet, compile_signals
 
 #: Characters of a text that are kept for rules that do not block.
@@ -79,16 +79,19 @@ class Policy:
         return self.early.tail_insertion and not self.answering
 
     @property
-    def refuses(self) -> bool:
-        """True when a blocking rule that was not evaluated refuses the request."""
-        blocking = self.document.global_.router.blocking
-        return self.blocks and blocking.on_error == "refuse" and blocking.mode == "enforce"
+    def enforces(self) -> bool:
+        """False where a request that should be refused unanswered passes, and is counted."""
+        return self.document.global_.router.blocking.mode == "enforce"
 
     @property
-    def observes(self) -> bool:
-        """True when such a request passes, and is counted."""
-        blocking = self.document.global_.router.blocking
-        return self.blocks and blocking.on_error == "refuse" and blocking.mode == "observe"
+    def must_see(self) -> bool:
+        """True when a body that a blocking rule cannot see is to be refused (or counted)."""
+        return self.blocks and self.document.global_.router.blocking.on_error == "refuse"
+
+    @property
+    def refuses(self) -> bool:
+        """True when it is refused."""
+        return self.must_see and self.enforces
 
     @property
     def inspects_named(self) -> bool:
@@ -112,9 +115,9 @@ class Policy:
         return any(s.type in _BESIDE and s.reach is Reach.WINDOW for s in self.signals.signals)
 
     @property
-    def wants_tools(self) -> bool:
-        """True when a rule reads what tools say."""
-        return any(getattr(s, "include_tools", False) for s in self.signals.signals)
+    def origins(self) -> frozenset[Origin]:
+        """Whose texts a rule reads beside the deciding one."""
+        return frozenset().union(*(getattr(s, "origins", ()) for s in self.signals.signals))
 
     @property
     def most_text(self) -> int:

@@ -51,6 +51,7 @@ from srd.exchange.prefix import Prefix, look_ahead
 from srd.exchange.states import Arrival, State
 from srd.plugins.errors import Immediate, refusal
 from srd.plugins.plan import Looked, Plan, plan
+from srd.signals.base import Origin
 
 _UNSETTLED = (State.HOLDING, State.ANSWERING, State.TAIL)
 
@@ -135,7 +136,7 @@ class RequestHalf(Passage):
             caps=caps,
             shape=shape,
             max_text_bytes=self._policy.most_text,
-            tools=self._policy.wants_tools,
+            tools=Origin.TOOLS in self._policy.origins,
         )
 
     def _idle_timer(self) -> list[Command]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from srd.body.body import Body
 from srd.classify.api import Ask, Scores
-from srd.config.globals import Router
 from srd.evidence import fold
 from srd.evidence.account import NOTHING, Account, Deciding
 from srd.evidence.conversation import (
@@ -25,8 +24,8 @@ from srd.evidence.conversation import (
     whole_beginning,
 )
 from srd.evidence.excerpt import Excerpt, combine, excerpt
-from srd.evidence.human import Harness
 from srd.evidence.weigh import cut
+from srd.exchange.policy import Policy
 from srd.signals.base import Segment
 
 _DOMAIN = "domain"
@@ -87,10 +86,11 @@ class Subject:
 class Witness:
     """Sees one request's body by the document's rules of evidence."""
 
-    def __init__(self, router: Router, harness: Harness, windows: Sequence[int]) -> None:
-        self._router = router
-        self._harness = harness
-        self._windows = windows
+    def __init__(self, policy: Policy) -> None:
+        self._router = policy.document.global_.router
+        self._harness = policy.harness
+        self._windows = policy.windows
+        self._origins = policy.origins
 
     def __repr__(self) -> str:
         return f"<Witness windows={self._windows}>"
@@ -138,7 +138,7 @@ class Witness:
             asked = excerpt([text], window)
             return Subject(
                 text=text, raw=text, window=window, asked=asked.texts,
-                segments=prompt.segments(), turns=True, whole=whole,
+                segments=self._segments(body), turns=True, whole=whole,
             )  # fmt: skip
         asked = excerpt([part.text for part in last.parts], window)
         earlier = self._earlier(said)
@@ -149,11 +149,17 @@ class Witness:
             asked=asked.texts,
             earlier=earlier,
             said=tuple(turn.text for turn in said.turns),
-            segments=prompt.segments(),
+            segments=self._segments(body),
             turns=True,
             whole=whole,
             account=_account(said, last, asked, body),
         )
+
+    def _segments(self, body: Body) -> tuple[Segment, ...]:
+        """What was said by those whose texts a rule reads, each text by itself."""
+        if not self._origins:
+            return ()
+        return tuple(s for s in body.prompt.segments() if s.origin in self._origins)
 
     def repeated(self, body: Body) -> Subject:
         """The texts of repeated members, which never leave; the body has been read to its end."""
@@ -164,7 +170,7 @@ class Witness:
             raw=text,
             window=self._windows[-1],
             asked=asked.texts,
-            segments=body.prompt.segments(),
+            segments=self._segments(body),
             turns=True,
             whole=True,
         )

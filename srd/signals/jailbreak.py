@@ -78,7 +78,7 @@ class JailbreakSignal:
 
     def _risks(self, evidence: Evidence) -> Sequence[float | None]:
         """One risk for each text that counts, None where the classifier's answer is out."""
-        if self.attacks is None and self.reach is not Reach.WINDOW:
+        if self.attacks is None and (self.reach is not Reach.WINDOW or evidence.segments):
             scored = segment_scores(self.origins, evidence)
             return [scores.jailbreak if scores else None for scores in scored]
         return [] if is_blank(self.reach, evidence) else [self._risk(evidence.scores)]

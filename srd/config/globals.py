@@ -120,7 +120,7 @@ class Conversation(Part, frozen=True, kw_only=True):
     that only the model which made them can read: hold stays on that model, drop removes them.
     """
 
-    leave: Fraction = 0.85
+    leave: Fraction = 0.5
     pins: Literal["hold", "drop"] = "hold"
 
 

@@ -43,7 +43,7 @@ from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
-from srd.exchange.subject import Subject, Witness, told
+from srd.exchange.subject import Subject, Witness, answer_of, told
 from srd.plugins.errors import Immediate
 from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.readings import is_open
@@ -63,6 +63,7 @@ class _Sight:
     readings: Mapping[str, Reading]
     verdict: Verdict
     topic: Topic | None = None
+    held: int | None = None  # the earlier turn that decides the subject
 
 
 class Deliberation:
@@ -97,6 +98,8 @@ class Deliberation:
         self._complete: Subject | None = None
         self._scores: Scores | None = None
         self._scored: tuple[tuple[str, ...], frozenset[str]] | None = None  # of _scores
+        self._held: Mapping[str, float] | None = None  # the distribution of the turn that holds
+        self._asks_held = False
         self._confident = False
         self._knows_repeated = False  # what rules that block say of repeated members
         self._failed = ""
@@ -192,8 +195,12 @@ class Deliberation:
         """The classifier answered `ask`."""
         if self.ask is None:
             return
-        self._scored = (_asked(self.ask), self.ask.heads)
-        self._scores, self.ask = scores, None
+        if self._asks_held:
+            self._held, self._asks_held = answer_of(self.ask, scores), False
+        else:
+            self._scored = (_asked(self.ask), self.ask.heads)
+            self._scores = scores
+        self.ask = None
 
     def failed(self, reason: str) -> None:
         """The classifier cannot answer."""
@@ -541,9 +548,11 @@ class Deliberation:
     def _see(self, subject: Subject, *, forced: bool = False, blocking: bool = False) -> _Sight:
         """`blocking`: only decisions that block count."""
         beside = self._beside(subject)
-        scores, topic = self._scores, None
+        scores, topic, held = self._scores, None, None
         if scores is not None and self._answered(subject):
-            scores, topic = subject.read(scores, self._policy.leave)
+            topic = subject.topic(scores, self._policy.leave)
+            held = subject.held(topic) if scores.domain is not None else None
+            scores = subject.read(scores) if held is None else replace(scores, domain=self._held)
         evidence = Evidence(
             text=subject.text,
             raw=subject.raw,
@@ -563,7 +572,7 @@ class Deliberation:
             verdict = self._engine.judge_blocking(readings, forced=forced)
         else:
             verdict = self._engine.judge(readings, forced=forced)
-        return _Sight(subject, evidence, readings, verdict, topic)
+        return _Sight(subject, evidence, readings, verdict, topic, held)
 
     def _wants_scores(self, sight: _Sight) -> bool:
         """True when a forward could settle a leaf that is open; sets `ask`."""
@@ -577,8 +586,16 @@ class Deliberation:
         )
         known = self._scored is not None and self._scores is not None
         already = self._scored[1] if known and self._scored is not None else frozenset()
-        heads = self._policy.heads_of(keys) - already
-        if not heads or self._asks >= MOST_ASKS:
+        heads = self._policy.heads_of(keys)
+        if self._asks >= MOST_ASKS:
+            return False
+        if sight.held is not None and self._held is None and "domain" in heads:
+            self._asks_held = True
+            self.ask = subject.ask_of(sight.held)
+            self._asks += 1
+            return True
+        heads -= already
+        if not heads:
             return False
         self.ask = subject.ask(heads | already)
         self._asks += 1
@@ -590,7 +607,7 @@ class Deliberation:
         named = self._named()
         if named is not None and sight.verdict.rule is None:
             return named
-        seed = sight.subject.seed(sight.topic)
+        seed = sight.subject.seed(sight.held)
         decision = self._policy.router.conclude(
             sight.verdict,
             basis=basis,

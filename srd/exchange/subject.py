@@ -29,6 +29,8 @@ from srd.exchange.policy import Policy
 from srd.signals.base import Segment
 
 _DOMAIN = "domain"
+_DOMAINS = frozenset({_DOMAIN})
+_INSPECTING = frozenset({"jailbreak", "pii"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +38,8 @@ class Subject:
     """A text with all that is judged beside it.
 
     `text` is what routing signals read, `asked` what the classifier reads of it, in pieces: the
-    first by `window` tokens, the others by TURN_WINDOW. `earlier` are the texts of the turns that
-    may hold the subject, by the number of their turn; `said` are all human turns.
+    first by `window` tokens, the others by TURN_WINDOW. `said` are all human turns, each with its
+    texts, where an earlier one may hold; `earlier` is what must be known of them to say which.
     """
 
     text: str
@@ -45,7 +47,7 @@ class Subject:
     window: int
     asked: tuple[str, ...]
     earlier: tuple[tuple[int, str], ...] = ()
-    said: tuple[str, ...] = ()
+    said: tuple[tuple[str, ...], ...] = ()
     segments: tuple[Segment, ...] = ()
     settled: bool = True
     turns: bool = False
@@ -54,33 +56,45 @@ class Subject:
 
     def ask(self, heads: frozenset[str]) -> Ask:
         """The question about it."""
+        inspects = bool(heads & _INSPECTING) and bool(self.segments)
         domain = _DOMAIN in heads
-        inspects = bool(heads & {"jailbreak", "pii"}) and bool(self.segments)
         turns = (*self.asked[1:], *(text for _, text in self.earlier)) if domain else ()
         segments = tuple(segment.text for segment in self.segments) if inspects else ()
         return Ask(
             text=self.asked[0], heads=heads, window=self.window, turns=turns, segments=segments
         )
 
-    def read(self, scores: Scores, leave: float) -> tuple[Scores, fold.Topic | None]:
-        """The scores with the one distribution that rules read, and whose subject that is."""
+    def read(self, scores: Scores) -> Scores:
+        """The scores with the one distribution that its pieces make."""
         if scores.domain is None:
-            return scores, None
-        pieces = len(self.asked) - 1
-        domain = combine(self.asked, (scores.domain, *scores.turns[:pieces]))
-        topic = None
-        if self.earlier:
-            said = dict(zip((n for n, _ in self.earlier), scores.turns[pieces:], strict=True))
-            topic = fold.fold(self.said, said, leave=leave)
-            if topic is not None and topic.turn != len(self.said) - 1:
-                domain = said[topic.turn]
-        return replace(scores, domain=domain), topic
+            return scores
+        pieces = (scores.domain, *scores.turns[: len(self.asked) - 1])
+        return replace(scores, domain=combine(self.asked, pieces))
 
-    def seed(self, topic: fold.Topic | None) -> str:
+    def topic(self, scores: Scores, leave: float) -> fold.Topic | None:
+        """Whose subject holds; None where no turn names one."""
+        if not self.earlier or scores.domain is None:
+            return None
+        known = scores.turns[len(self.asked) - 1 :]
+        said = dict(zip((number for number, _ in self.earlier), known, strict=True))
+        return fold.fold([parts[-1] for parts in self.said], said, leave=leave)
+
+    def held(self, topic: fold.Topic | None) -> int | None:
+        """The number of an earlier turn that decides; None where the last one does. Where no turn
+        names a subject it is the first."""
+        if len(self.said) < 2:
+            return None
+        number = 0 if topic is None else topic.turn
+        return None if number == len(self.said) - 1 else number
+
+    def ask_of(self, turn: int) -> Ask:
+        """The question that was asked when this turn was the last: so that it is answered alike."""
+        asked = excerpt(self.said[turn], self.window).texts
+        return Ask(text=asked[0], heads=_DOMAINS, window=self.window, turns=asked[1:])
+
+    def seed(self, turn: int | None) -> str:
         """What a weighted choice rests on: the text whose subject holds."""
-        if topic is None or not self.said:
-            return self.said[0] if self.earlier else self.text
-        return self.said[topic.turn]
+        return self.text if turn is None else self.said[turn][-1]
 
 
 class Witness:
@@ -141,14 +155,14 @@ class Witness:
                 segments=self._segments(body), turns=True, whole=whole,
             )  # fmt: skip
         asked = excerpt([part.text for part in last.parts], window)
-        earlier = self._earlier(said)
+        holds = len(said.turns) > 1 and self._router.conversation == "hold"
         return Subject(
             text=last.text,
             raw=_raw(prompt.spoken(), last.place),
             window=window,
             asked=asked.texts,
-            earlier=earlier,
-            said=tuple(turn.text for turn in said.turns),
+            earlier=_earlier(said) if holds else (),
+            said=tuple(_texts(turn) for turn in said.turns) if holds else (),
             segments=self._segments(body),
             turns=True,
             whole=whole,
@@ -175,12 +189,14 @@ class Witness:
             whole=True,
         )
 
-    def _earlier(self, said: Conversation) -> tuple[tuple[int, str], ...]:
-        """What the fold must know the subject of; nothing where there is one turn only."""
-        if len(said.turns) < 2 or self._router.conversation != "hold":
-            return ()
-        texts = [turn.text for turn in said.turns]
-        return tuple((n, fold.turn_text(texts[n])) for n in fold.counted(texts))
+
+def _earlier(said: Conversation) -> tuple[tuple[int, str], ...]:
+    texts = [turn.text for turn in said.turns]
+    return tuple((n, fold.turn_text(texts[n])) for n in fold.counted(texts))
+
+
+def _texts(turn: HumanTurn) -> tuple[str, ...]:
+    return tuple(part.text for part in turn.parts)
 
 
 def _raw(messages: Sequence[Spoken], place: int) -> str:
@@ -205,11 +221,13 @@ def _deciding(place: int, part: Part) -> Deciding:
     return Deciding(place, source.start, source.end, len(part.text), part.skipped)
 
 
+def answer_of(ask: Ask, scores: Scores) -> Mapping[str, float] | None:
+    """The distribution of a turn that was asked about by itself."""
+    if scores.domain is None:
+        return None
+    return combine((ask.text, *ask.turns), (scores.domain, *scores.turns))
+
+
 def told(account: Account, topic: fold.Topic | None) -> Account:
     """The account with what the fold said."""
     return account if topic is None else replace(account, held=fold.told(topic))
-
-
-def domains(scores: Scores | None) -> Mapping[str, float]:
-    """The distribution, empty without one."""
-    return {} if scores is None or scores.domain is None else scores.domain

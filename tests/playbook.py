@@ -111,8 +111,10 @@ def policy_of(text: str = PLAIN, **edits: str) -> Policy:
 
 def label_scores(label: str, confidence: float = 0.97, ask: Ask | None = None) -> Scores:
     rest = (1 - confidence) / (len(LABELS) - 1)
+    domain = {known: confidence if known == label else rest for known in LABELS}
     return Scores(
-        domain={known: confidence if known == label else rest for known in LABELS},
+        domain=domain,
+        turns=tuple(domain for _ in ask.turns) if ask else (),
         tokens=min(ask.window, len(ask.text) // 4) if ask else 0,
         window=ask.window if ask else 0,
     )
@@ -123,8 +125,13 @@ Scorer = Callable[[Ask], Scores]
 
 def by_words(ask: Ask) -> Scores:
     """A deterministic stand-in for the encoder: the first telling word decides."""
+    turns = tuple(_by_word(text, ask).domain or {} for text in ask.turns)
+    return replace(_by_word(ask.text, ask), turns=turns)
+
+
+def _by_word(text: str, ask: Ask) -> Scores:
     for word, label in (("derivative", "math"), ("contract", "law")):
-        if word in ask.text:
+        if word in text:
             return label_scores(label, 0.97, ask)
     return label_scores("other", 0.6, ask)
 

@@ -304,7 +304,7 @@ class RequestHalf(Passage):
                 return decided
             return [*decided, *self.on_flowing_timer(event, now)]  # it cannot wait once more
         elif event.timer is Timer.BUDGET:
-            if deliberation.needs_whole:
+            if deliberation.needs_whole or self._policy.blocks:
                 return []  # what only the end can tell is not given up for half a second
             deliberation.give_up(Basis.BUDGET)
         elif self._asked > 0:

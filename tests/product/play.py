@@ -45,15 +45,20 @@ class Hang(Exception):  # noqa: N818 - what happened, not what went wrong with t
 
 def score(ask: Ask) -> Scores:
     """A stand-in for the encoder that reads the whole of what it is asked."""
-    found = [(ask.text.find(word), label) for word, label in WORDS.items() if word in ask.text]
-    label = min(found)[1] if found else "other"
-    confidence = 0.97 if found else 0.6
-    rest = (1 - confidence) / (len(_LABELS) - 1)
     return Scores(
-        domain={known: confidence if known == label else rest for known in _LABELS},
+        domain=_domain(ask.text),
+        turns=tuple(map(_domain, ask.turns)),
         tokens=min(ask.window, len(ask.text) // 4),
         window=ask.window,
     )
+
+
+def _domain(text: str) -> dict[str, float]:
+    found = [(text.find(word), label) for word, label in WORDS.items() if word in text]
+    label = min(found)[1] if found else "other"
+    confidence = 0.97 if found else 0.6
+    rest = (1 - confidence) / (len(_LABELS) - 1)
+    return {known: confidence if known == label else rest for known in _LABELS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,9 +74,14 @@ def test_005_an_empty_first_chunk_changes_nothing(play):
 def test_006_a_body_of_one_byte_messages_comes_out_whole(play):
     p = play()
     p >> headers() << nothing
-    for index in range(len(MATH) - 1):
+    turns = MATH.index(b"]") + 1
+    for index in range(turns - 1):
         p >> body(MATH[index : index + 1]) << nothing
-    p >> body(MATH[-1:], end=True) << [header_reply("math-expert"), chunks(ROUTED, end=True)]
+    p >> body(MATH[turns - 1 : turns])
+    p << [header_reply("math-expert"), chunks(ROUTED[: turns - len(MATH)])]
+    for index in range(turns, len(MATH)):
+        last = index == len(MATH) - 1
+        p >> body(MATH[index : index + 1], end=last) << chunks(MATH[index : index + 1], end=last)
     p.done(ROUTED)
 
 
@@ -172,14 +177,15 @@ def test_014_a_large_body_is_decided_before_its_end(play):
     p.done(big.replace(b"auto", b"math-expert"))
 
 
-def test_014_a_known_length_over_the_budget_is_decided_at_the_first_full_window(play):
+def test_014_an_announced_length_starts_no_early_look(play):
+    """However large it will be: what is judged early is what has passed the budget."""
     big = large()
     p = play(policy=policy_of(PLAIN.replace("{type: keyword, name: thinking}", "")))
     p >> headers(extra={"content-length": str(len(big))}) << nothing
-    p >> body(big[:300]) << nothing
-    p >> body(big[300:600])
+    p >> body(big[:2000]) << nothing
+    p >> body(big[2000:2100])
     p.take()
-    assert p.decision.decision.bytes_read == 600
+    assert p.decision.decision.basis == "early"
     assert p.made.asks[0].window == 64
 
 

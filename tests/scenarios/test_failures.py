@@ -240,12 +240,12 @@ def test_pressure_decides_early_and_fails_nothing(play):
 
 def test_the_time_budget_of_a_large_body_decides_on_what_is_known(play):
     p = play(scorer=None)
-    p >> headers(extra={"content-length": "900000"}) >> body(BIG[:200]) << nothing
+    p >> headers() >> body(BIG[:2200])
     assert p.made.timers[Timer.BUDGET] == pytest.approx(0.5)
     p >> timer(Timer.BUDGET)
     assert p.take()[0].header("x-selected-model") == b"base-model"
     assert p.decision.decision.basis == "budget"
-    p >> body(BIG[200:], end=True)
+    p >> body(BIG[2200:], end=True)
     p.take()
     p.done(BIG.replace(b"auto", b"base-model"))
 

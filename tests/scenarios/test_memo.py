@@ -43,9 +43,10 @@ def test_another_configuration_remembers_nothing_of_the_old_one(play):
     assert run(play, newer, turn(("user", LONG))).decision.decision.basis == "early"
 
 
-def test_a_small_body_is_decided_by_its_last_user_message_as_upstream_does(play):
-    policy = policy_of(PLAIN)
-    raw = turn(("user", "the derivative?"), ("assistant", "3x²"), ("user", "a contract?"))
+@pytest.mark.parametrize("conversation", ["hold", "last_message"])
+def test_a_small_body_is_decided_by_its_last_user_message(play, conversation):
+    policy = policy_of(PLAIN.replace("  router:\n", f"  router:\n    conversation: {conversation}\n"))
+    raw = turn(("user", "the derivative?"), ("assistant", "3x²"), ("user", "a contract of sale?"))
     one = run(play, policy, raw)
     assert one.decision.decision.basis == "complete"
     assert one.decision.decision.model == "law-expert"

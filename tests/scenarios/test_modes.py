@@ -202,7 +202,7 @@ def test_076_what_is_decided_between_messages_leaves_on_the_newest(play):
     assert BIG[3000:] == routed[-len(BIG[3000:]) :]
 
 
-@pytest.mark.parametrize("cut", [1, 40, len(MATH) - 1])
+@pytest.mark.parametrize("cut", [1, 40, MATH.index(b"]")])
 def test_076_with_trailers_skipped_no_end_comes_and_a_timer_ends_the_wait(play, cut):
     """`protocol_config` does not tell, so the newest answer must still be able to carry all."""
     p = play(mode=STREAMED)

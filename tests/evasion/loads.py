@@ -19,6 +19,7 @@ from evasion.row import (
     TOO_LARGE,
     UNANSWERED,
     UNREADABLE,
+    UNSEEN,
     Row,
     asked,
     chat,
@@ -114,9 +115,9 @@ def _sizes() -> list[Row]:
             body=lambda t: asked(f"{filler(150 * kib)}\n{t}")),
         Row(name="unknown-member-in-front", body=lambda t: raw(
             '{"x":"' + filler(100 * kib) + '","messages":[{"role":"user","content":"@"}]}')(t)),
-        Row(name="more-than-the-prefix", modes=("prefix",), codings=PLAIN, expect=TOO_LARGE,
+        Row(name="more-than-the-prefix", modes=("prefix",), codings=PLAIN, expect=UNSEEN,
             body=lambda t: asked(f"{filler(20 * kib)}\n{t}")),
-        Row(name="hello-and-a-hidden-rest", modes=("prefix",), codings=PLAIN, expect=TOO_LARGE,
+        Row(name="hello-and-a-hidden-rest", modes=("prefix",), codings=PLAIN, expect=UNSEEN,
             body=lambda t: chat(user(filler(20 * kib)), user(t))),
     ]  # fmt: skip
 

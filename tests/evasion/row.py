@@ -20,6 +20,7 @@ EVALUATED = frozenset({200})  # the status of the guard's own answer
 MALFORMED, UNREADABLE = frozenset({400}), frozenset({415})
 TOO_LARGE, UNANSWERED = frozenset({413}), frozenset({503})
 LATE = frozenset({408, 503})
+UNSEEN = frozenset({413, 503})
 
 MODES = ("duplex", "streamed", "buffered", "partial")
 IN_PIECES = ("duplex", "streamed")

@@ -81,6 +81,7 @@ class Request:
     answers: str = "score"
     lag: int = 0
     events: tuple[tuple[int, Event], ...] = ()
+    scorer: Callable[[Ask], Scores] = score
     own_end: bool = False  # the end comes in an empty message of its own
     leaves_behind: int | None = None  # the client is gone behind this piece
 
@@ -119,6 +120,7 @@ class _Player:
             "content-type": b"application/json",
             **dict(request.headers),
         }
+        headers = {name: value for name, value in headers.items() if value}  # b"": it has none
         mode = "partial" if request.mode == "prefix" else request.mode
         self.run = Run(Gateway(mode, request.dialect, headers))
         self.now = 1000.0
@@ -252,7 +254,7 @@ class _Player:
         if self.request.answers == "fail":
             self.inbox.append(ev.ScoresFailed(ask_id, "classifier_error"))
         else:
-            self.inbox.append(ev.ScoresArrived(ask_id, score(ask)))
+            self.inbox.append(ev.ScoresArrived(ask_id, self.request.scorer(ask)))
 
     def feed(self, event: Event) -> None:
         self.inbox.append(event)

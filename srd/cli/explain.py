@@ -16,9 +16,9 @@ from srd.classify.api import Ask, Scores
 from srd.cli.common import open_policy
 from srd.cli.diff import changes
 from srd.config import Document
-from srd.config.rules import Branch, RuleNode
+from srd.config.rules import Branch, RuleNode, leaf_key
 from srd.decide.decision import Basis, Decision
-from srd.decide.rules import LeafTable, Tree, leaf_key
+from srd.decide.rules import LeafTable, Tree
 from srd.exchange.offline import Outcome, run_body
 from srd.signals.base import UNKNOWN, Reading, Truth
 

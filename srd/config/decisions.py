@@ -1,7 +1,7 @@
 """`routing.decisions`: a rule tree, the models it leads to, and the plugins it switches on.
 
 Why this file exists: one module per part of upstream's v0.3 document. It
-must not know how trees are evaluated nor what plugins do.
+must not know how trees are evaluated nor what plugins do, beyond which decisions refuse requests.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,9 @@ from typing import Literal, TypeVar
 import msgspec
 
 from srd.config.base import Name, NotNegative, Opaque, Part, Word
-from srd.config.plugins import Plugin
+from srd.config.plugins import FastResponseConfig, Plugin
 from srd.config.rules import ALWAYS, Branch, Leaf, RuleNode, leaves
+from srd.signals.table import TABLE
 
 __all__ = [
     "ALWAYS",
@@ -21,6 +22,7 @@ __all__ = [
     "Leaf",
     "ModelRef",
     "RuleNode",
+    "blocks",
     "leaves",
 ]
 
@@ -120,3 +122,14 @@ class DecisionRule(Part, frozen=True, kw_only=True):
             if isinstance(plugin.configuration, kind):
                 return plugin.configuration
         return None
+
+
+def blocks(decision: DecisionRule) -> bool:
+    """True when a match refuses the request: because the decision says so, or says nothing and
+    answers by itself over a leaf that guards (`srd.signals.entry.SignalType.guards`)."""
+    if decision.blocking is not None:
+        return decision.blocking
+    if decision.plugin(FastResponseConfig) is None:
+        return False
+    types = {leaf.type for leaf in leaves(decision.rules)}
+    return any(entry.guards for entry in TABLE if entry.name in types)

@@ -13,13 +13,16 @@ from srd.config.base import Name, Part, Word
 
 __all__ = [
     "ALWAYS",
+    "BLOCK_MARK",
     "Branch",
     "Leaf",
     "LeafType",
     "Operator",
     "Predicate",
     "RuleNode",
+    "leaf_key",
     "leaves",
+    "shown_key",
 ]
 
 Operator = Literal["AND", "OR", "NOT"]
@@ -65,6 +68,25 @@ RuleNode: TypeAlias = Leaf | Branch
 
 #: The tree of a decision that writes no rules: always true, with confidence 0.
 ALWAYS: RuleNode = Branch(operator="AND", conditions=())
+
+
+#: Ends the key of a leaf in its blocking use. No rule's name and no label may end so.
+BLOCK_MARK = "@block"
+
+
+def leaf_key(leaf: Leaf, blocking: bool = False) -> str:
+    """The name of a leaf's reading: `type:name`, with `:label` for a classifier's leaf.
+
+    Under a blocking decision a leaf looks at another text than the same leaf elsewhere, so there
+    (`blocking`) its key is another one.
+    """
+    key = f"{leaf.type}:{leaf.name}:{leaf.label}" if leaf.label else f"{leaf.type}:{leaf.name}"
+    return key + BLOCK_MARK if blocking else key
+
+
+def shown_key(key: str) -> str:
+    """The key without the mark of the blocking use: what people get to see."""
+    return key.removesuffix(BLOCK_MARK)
 
 
 def leaves(node: RuleNode) -> Iterator[Leaf]:

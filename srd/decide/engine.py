@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srd.config.decisions import blocks
 from srd.decide.rules import LeafTable, Outcome, Tree
 from srd.signals.base import Reading, Truth
 
@@ -83,7 +84,9 @@ class Engine:
         self.decisions = document.routing.decisions
         self.strategy = document.strategy
         self._table = LeafTable(answered)
-        self._trees = tuple(Tree(rule.rules, self._table) for rule in self.decisions)
+        self._trees = tuple(
+            Tree(rule.rules, self._table, blocking=blocks(rule)) for rule in self.decisions
+        )
         names = sorted(rule.name for rule in self.decisions)
         place = {name: -index for index, name in enumerate(names)}
         self._plain: list[tuple[SortKey, SortKey]] = []

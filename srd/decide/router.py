@@ -9,17 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from srd.body.rewrite import Rewrite
+from srd.config.rules import shown_key
 from srd.decide.decision import Basis, Decision, SignalFact
 from srd.decide.engine import Engine, Final
 from srd.decide.models import ModelChoice, choose, named
 from srd.signals.domain import top_category
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from srd.classify.api import Scores
     from srd.config import Document
-    from srd.signals.base import Reading, Signal
+    from srd.signals.base import Reading
 
 _DOMAIN = "domain:"
 
@@ -28,8 +29,8 @@ class SignalList(Protocol):
     """What the router wants to know of the compiled signals: which leaves they answer."""
 
     @property
-    def signals(self) -> Sequence[Signal]:
-        """The signals; one answers the leaf `type:name`."""
+    def keys(self) -> Collection[str]:
+        """The leaf keys that are read, those of blocking uses with their mark."""
         ...
 
 
@@ -42,9 +43,7 @@ class Router:
 
     def __init__(self, document: Document, signals: SignalList | None = None) -> None:
         self.document = document
-        answered = None
-        if signals is not None:
-            answered = frozenset(f"{signal.type}:{signal.name}" for signal in signals.signals)
+        answered = None if signals is None else frozenset(signals.keys)
         self.engine = Engine(document, answered=answered)
         self._auto = document.auto_names()
         self._known = document.known_models()
@@ -142,7 +141,7 @@ def _category(matched: Sequence[str]) -> str | None:
 def _facts(readings: Mapping[str, Reading]) -> tuple[SignalFact, ...]:
     found = []
     for key, reading in readings.items():
-        kind, _, name = key.partition(":")
+        kind, _, name = shown_key(key).partition(":")
         found.append(
             SignalFact(
                 type=kind,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srd.config.rules import Branch, Leaf, Predicate, RuleNode
+from srd.config.rules import Branch, Leaf, Predicate, RuleNode, leaf_key
 from srd.signals.base import Reading, Truth
 
 if TYPE_CHECKING:
@@ -47,11 +47,6 @@ class Outcome:
 FALSE = Outcome(Truth.FALSE)
 
 
-def leaf_key(leaf: Leaf) -> str:
-    """The name of a leaf's reading: `type:name`, with `:label` for a classifier's leaf (1.7)."""
-    return f"{leaf.type}:{leaf.name}:{leaf.label}" if leaf.label else f"{leaf.type}:{leaf.name}"
-
-
 class LeafTable:
     """Every distinct leaf of a document, numbered in order of appearance.
 
@@ -61,20 +56,20 @@ class LeafTable:
     """
 
     def __init__(self, answered: Container[str] | None = None) -> None:
-        self._indexes: dict[Leaf, int] = {}
+        self._indexes: dict[tuple[Leaf, bool], int] = {}
         self._answered = answered
         self._mute: set[int] = set()
         self.keys: list[str] = []
 
-    def index(self, leaf: Leaf) -> int:
-        """The number of a leaf, a new one when it was not seen before."""
-        if leaf not in self._indexes:
-            key = leaf_key(leaf)
+    def index(self, leaf: Leaf, blocking: bool = False) -> int:
+        """The number of a leaf in one use, a new one when it was not seen before."""
+        if (leaf, blocking) not in self._indexes:
+            key = leaf_key(leaf, blocking)
             if self._answered is not None and key not in self._answered:
                 self._mute.add(len(self.keys))
-            self._indexes[leaf] = len(self.keys)
+            self._indexes[leaf, blocking] = len(self.keys)
             self.keys.append(key)
-        return self._indexes[leaf]
+        return self._indexes[leaf, blocking]
 
     def outcomes(self, readings: Mapping[str, Reading], *, forced: bool) -> list[Outcome]:
         """One outcome per leaf, by index.
@@ -85,7 +80,7 @@ class LeafTable:
             FALSE
             if index in self._mute
             else _leaf_outcome(leaf, readings.get(self.keys[index]), 1 << index, forced=forced)
-            for leaf, index in self._indexes.items()
+            for (leaf, _), index in self._indexes.items()
         ]
 
     def keys_in(self, bits: int) -> frozenset[str]:
@@ -124,8 +119,8 @@ class Tree:
 
     __slots__ = ("_program",)
 
-    def __init__(self, root: RuleNode, table: LeafTable) -> None:
-        self._program: tuple[Step, ...] = tuple(_compile(root, table))
+    def __init__(self, root: RuleNode, table: LeafTable, *, blocking: bool = False) -> None:
+        self._program: tuple[Step, ...] = tuple(_compile(root, table, blocking))
 
     def __repr__(self) -> str:
         return f"<Tree of {len(self._program)} steps>"
@@ -148,7 +143,7 @@ class Tree:
         return stack[0]
 
 
-def _compile(root: RuleNode, table: LeafTable) -> list[Step]:
+def _compile(root: RuleNode, table: LeafTable, blocking: bool) -> list[Step]:
     """Node before children, right to left, then reversed: children left to right, then node."""
     steps: list[Step] = []
     # Leaves are numbered in document order, which the reversed walk below would not give.
@@ -156,7 +151,7 @@ def _compile(root: RuleNode, table: LeafTable) -> list[Step]:
     while pending:
         node = pending.pop()
         if isinstance(node, Leaf):
-            table.index(node)
+            table.index(node, blocking)
         else:
             pending.extend(reversed(node.conditions))
     pending = [root]
@@ -166,7 +161,7 @@ def _compile(root: RuleNode, table: LeafTable) -> list[Step]:
             steps.append((_OPERATORS[node.operator], len(node.conditions)))
             pending.extend(node.conditions)
         else:
-            steps.append((table.index(node), 0))
+            steps.append((table.index(node, blocking), 0))
     steps.reverse()
     return steps
 

@@ -45,7 +45,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "by_key", {f"{s.type}:{s.name}": s for s in self.signals.signals})
+        put(self, "by_key", dict(zip(self.signals.keys, self.signals.signals, strict=True)))
         put(self, "windows", _windows(self.early))
         rules = self.document.routing.decisions
         answers = [entry for entry in TABLE if entry.phase is Phase.ANSWER]

@@ -70,8 +70,9 @@ def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
     matched: dict[str, list[str]] = {}
     scores: dict[str, float] = {}
     for fact in decision.signals:
-        if fact.value == "true":
-            matched.setdefault(fact.type, []).append(fact.name)
+        names = matched.setdefault(fact.type, [])
+        if fact.value == "true" and fact.name not in names:  # it may be told for both its uses
+            names.append(fact.name)
         if fact.score is not None:
             scores[fact.type] = fact.score
     for entry in TABLE:

@@ -11,7 +11,8 @@ from typing import Any
 
 from srd.classify.api import Classifier
 from srd.config import Document
-from srd.config.rules import Leaf, RuleNode, leaves
+from srd.config.decisions import blocks
+from srd.config.rules import Leaf, RuleNode, leaf_key, leaves
 from srd.config.scope import is_dead
 from srd.signals.base import Evidence, Reach, Reading, Signal
 from srd.signals.domain import Category, top_category
@@ -23,9 +24,13 @@ from srd.signals.workshop import Workshop
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignalSet:
-    """The signals that some decision of the document refers to, in document order."""
+    """The signals that some decision of the document refers to, in document order.
+
+    `keys` holds the leaf key of each, with its mark where a blocking decision reads it.
+    """
 
     signals: tuple[Signal, ...]
+    keys: tuple[str, ...]
 
     def heads(self, *reaches: Reach) -> frozenset[str]:
         """The classifier heads that signals of these reaches need; without any, that all need."""
@@ -33,8 +38,9 @@ class SignalSet:
         return frozenset().union(*(s.heads for s in self.signals if s.reach in wanted))
 
     def read(self, evidence: Evidence) -> Mapping[str, Reading]:
-        """Every signal's reading, keyed as a decision leaf names it: "type:name"."""
-        return {f"{s.type}:{s.name}": s.read(evidence) for s in self.signals}
+        """Every signal's reading by its key."""
+        pairs = zip(self.keys, self.signals, strict=True)
+        return {key: signal.read(evidence) for key, signal in pairs}
 
     def category(self, evidence: Evidence) -> Category | None:
         """(label, confidence, margin) of the top domain label whatever the threshold.
@@ -44,11 +50,11 @@ class SignalSet:
         return top_category(evidence.scores.domain if evidence.scores else None)
 
     def __repr__(self) -> str:
-        return f"<SignalSet {', '.join(f'{s.type}:{s.name}' for s in self.signals) or 'empty'}>"
+        return f"<SignalSet {', '.join(self.keys) or 'empty'}>"
 
 
 def compile_signals(document: Document, *, classifier: Classifier | None) -> SignalSet:
-    """The signals that the decisions' leaves name, each once.
+    """The signals that the decisions' leaves name, each once for each use.
 
     Prototypes are embedded now, by `classifier`; without one, signals that need it stay UNKNOWN.
 
@@ -58,8 +64,10 @@ def compile_signals(document: Document, *, classifier: Classifier | None) -> Sig
     compiler = _Compiler(document, classifier)
     wanted: dict[str, Signal] = {}
     for decision in document.routing.decisions:
-        wanted.update(compiler.signals_of(decision.rules))
-    return SignalSet(tuple(wanted.values()))
+        blocking = blocks(decision)
+        for leaf in leaves(decision.rules):
+            wanted[leaf_key(leaf, blocking)] = compiler.signal(leaf, blocking)
+    return SignalSet(tuple(wanted.values()), tuple(wanted))
 
 
 class _Compiler:
@@ -70,32 +78,33 @@ class _Compiler:
         self._shop = Workshop(document, classifier)
         self._compiled: dict[str, Signal] = {}
 
-    def signals_of(self, tree: RuleNode) -> dict[str, Signal]:
-        """The signals of the tree's leaves by "type:name"."""
-        return {f"{leaf.type}:{leaf.name}": self._signal(leaf) for leaf in leaves(tree)}
-
-    def _signal(self, leaf: Leaf) -> Signal:
-        key = f"{leaf.type}:{leaf.name}"
+    def signal(self, leaf: Leaf, blocking: bool) -> Signal:
+        """The signal of a leaf in one use."""
+        key = leaf_key(leaf, blocking)
         if key not in self._compiled:
             # A composer that leads back to its own rule finds this instead of recursing.
             self._compiled[key] = UnsupportedSignal(leaf.type, leaf.name)
-            if signal := self._compile(leaf):
+            if signal := self._compile(leaf, blocking):
                 self._compiled[key] = signal
         return self._compiled[key]
 
-    def _compile(self, leaf: Leaf) -> Signal | None:
+    def _compile(self, leaf: Leaf, blocking: bool) -> Signal | None:
         entry = BY_NAME[leaf.type]
         rules = self._document.routing.signals.of(entry)
         rule = entry.find(rules, leaf.name)
         if rule is None or entry.compile is None or is_dead(self._document, leaf):
             return None
+
+        def signals_of(tree: RuleNode) -> Mapping[str, Signal]:
+            return {leaf_key(one): self.signal(one, blocking) for one in leaves(tree)}
+
         making: Making[Any] = Making(
             leaf=leaf.name,
             answer=entry.split(leaf.name)[1],
             rules=rules,
-            reach=entry.reach_of(rule),
-            blocking=False,
+            reach=entry.reach_of(rule, blocking=blocking),
+            blocking=blocking,
             shop=self._shop,
-            signals_of=self.signals_of,
+            signals_of=signals_of,
         )
         return entry.compile(rule, making)

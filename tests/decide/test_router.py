@@ -14,14 +14,16 @@ def router(routed):
 
 
 THINK, MATH, LAW = "keyword:think", "domain:math", "domain:law"
+STOP = "keyword:think@block"  # the leaf of the decision that blocks
 
 
 @pytest.fixture(scope="module")
 def decide(router, readings):
     def run(values, **facts):
-        verdict = router.engine.judge(readings(values), forced=True)
+        known = readings({STOP: values.get(THINK, False), **values})
+        verdict = router.engine.judge(known, forced=True)
         assert isinstance(verdict, Final)
-        return router.conclude(verdict, basis=Basis.COMPLETE, readings=readings(values), **facts)
+        return router.conclude(verdict, basis=Basis.COMPLETE, readings=known, **facts)
 
     return run
 
@@ -60,6 +62,12 @@ def test_the_classifiers_top_label_is_kept_whatever_the_threshold(decide):
     assert (decision.stage, decision.tokens_read) == ("linear", 64)
 
 
+def test_the_mark_of_the_blocking_use_is_not_told(decide):
+    decision = decide({STOP: 0.5})
+    assert (decision.name, decision.matched) == ("blocked", (THINK,))
+    assert [fact.name for fact in decision.signals] == ["think"]
+
+
 def test_an_explicit_model_is_taken_at_its_word(router):
     decision = router.explicit("base")
     assert (decision.basis, decision.model, decision.name) == (Basis.EXPLICIT, "base", None)
@@ -81,20 +89,19 @@ def test_auto_names_and_known_models_are_compared_exactly(router):
     assert not router.is_known("math-exper")
 
 
-class OneSignal:
-    """A list of signals that answers a single leaf."""
+class Answered:
+    """A list of signals that answers these leaves."""
 
-    def __init__(self, kind, name):
-        self.type, self.name = kind, name
-        self.signals = (self,)
+    def __init__(self, *keys):
+        self.keys = keys
 
 
 def test_leaves_without_a_signal_never_block(routed, readings):
-    known = {LAW: 0.5}
+    known = {LAW: 0.5, STOP: False}
     assert isinstance(Router(routed).engine.judge(readings(known)), Pending)
-    only_law = Router(routed, OneSignal("domain", "law"))
+    only_law = Router(routed, Answered(LAW))
     assert only_law.engine.judge(readings(known)).rule.name == "law"
 
 
 def test_the_repr_names_the_essentials(router):
-    assert repr(router) == "<Router <Engine 5 decisions, 5 leaves, by priority> default=general>"
+    assert repr(router) == "<Router <Engine 5 decisions, 6 leaves, by priority> default=general>"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srd.config.rules import Branch, Leaf, Predicate
-from srd.decide.rules import LeafTable, Outcome, Tree, leaf_key
+from srd.config.rules import Branch, Leaf, Predicate, leaf_key
+from srd.decide.rules import LeafTable, Outcome, Tree
 from srd.signals.base import Reading, Truth
 
 

@@ -12,6 +12,7 @@ from srd.exchange.facts import ENVOY_HEADER_ENTRIES, RESERVED_ENTRIES, read_head
 from srd.exchange.gate import Admission, Gate, admit
 from srd.exchange.policy import Policy
 from srd.signals.authz import compile_role
+from srd.signals.base import Reach
 
 POLICY = policy_of(PLAIN)
 BLOCKING = policy_of(
@@ -28,8 +29,8 @@ LISTING = policy_of(
 
 def identities() -> Policy:
     """A policy with a rule that asks who the user is."""
-    role = compile_role("admin", [], "window", user_header="x-user", groups_header="x-groups")
-    return replace(POLICY, signals=replace(POLICY.signals, signals=(role,)))
+    role = compile_role("admin", [], Reach.WINDOW, user_header="x-user", groups_header="x-groups")
+    return replace(POLICY, signals=replace(POLICY.signals, signals=(role,), keys=("authz:admin",)))
 
 
 def gate(

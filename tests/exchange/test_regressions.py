@@ -227,6 +227,7 @@ ANSWERS = PLAIN.replace(
     "    - name: blocked\n      priority: 30\n"
     "      rules: {operator: OR, conditions: [{type: keyword, name: forbidden}]}\n"
     '      plugins: [{type: fast_response, configuration: {message: "No."}}]\n'
+    "      blocking: false\n"
     "    - name: thinking_decision\n      priority: 20\n",
 ).replace(
     "    keywords:\n",

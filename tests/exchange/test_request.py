@@ -41,7 +41,7 @@ POLICY = replace(policy_of(PLAIN), memo=None)  # no test remembers another
 BLOCKING = policy_of(
     PLAIN.replace(
         "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
-        'plugins: [{type: fast_response, configuration: {message: "No."}}]',
+        'plugins: [{type: fast_response, configuration: {message: "No."}}]\n      blocking: false',
     )
 )
 TAIL_TEXT = CONFIG.replace("early_decision: {", "early_decision: {tail_insertion: true, ").replace(
@@ -254,7 +254,7 @@ def test_what_comes_while_an_answer_waits_does_not_change_it(dialect, later):
     front = b'{"messages":[{"role":"user","content":"' + b"think " * 700 + b'"}]'
     text = PLAIN.replace("early_decision: {", "early_decision: {late_model_bytes: 20000, ").replace(
         "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
-        'plugins: [{type: fast_response, configuration: {message: "No."}}]',
+        'plugins: [{type: fast_response, configuration: {message: "No."}}]\n      blocking: false',
     )
     play = Playbook(policy_of(text), dialect, scorer=None)
     play >> headers() >> body(front) << nothing

@@ -34,7 +34,7 @@ from srd.exchange.table import IGNORED, TABLE, Row, row_of
 BLOCKING = policy_of(
     PLAIN.replace(
         "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
-        'plugins: [{type: fast_response, configuration: {message: "No."}}]',
+        'plugins: [{type: fast_response, configuration: {message: "No."}}]\n      blocking: false',
     )
 )
 TAIL = policy_of(

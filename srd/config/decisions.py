@@ -14,6 +14,7 @@ import msgspec
 from srd.config.base import Name, NotNegative, Opaque, Part, Word
 from srd.config.plugins import FastResponseConfig, Plugin
 from srd.config.rules import ALWAYS, Branch, Leaf, RuleNode, leaves
+from srd.signals.table import TABLE
 
 __all__ = [
     "ALWAYS",
@@ -134,15 +135,12 @@ class Kind(enum.Enum):
     BLOCK = "blocks"
 
 
-#: Leaf types that are there to refuse: a fixed answer over one of them blocks.
-_GUARDS = frozenset(("jailbreak", "pii", "safety", "classifier", "keyword"))
-
-
 def kind_of(decision: DecisionRule) -> Kind:
     """BLOCK where `blocking: true` says so, or where nothing is said and a `fast_response` answers
-    over a leaf that is there to refuse. Any other `fast_response` is CANNED."""
+    over a leaf that guards (`SignalType.guards`). Any other `fast_response` is CANNED."""
     answers = decision.plugin(FastResponseConfig) is not None
-    guards = any(leaf.type in _GUARDS for leaf in leaves(decision.rules))
+    types = {leaf.type for leaf in leaves(decision.rules)}
+    guards = any(entry.guards for entry in TABLE if entry.name in types)
     blocks = answers and guards if decision.blocking is None else decision.blocking
     if blocks:
         return Kind.BLOCK

@@ -21,7 +21,8 @@ from srd.plugins.errors import Immediate
 BLOCK_LAW = policy_of(
     PLAIN.replace(
         "modelRefs: [{model: base-model, lora_name: law-expert, use_reasoning: false}]",
-        'blocking: true\n      plugins: [{type: fast_response, configuration: {message: "No law."}}]',
+        "blocking: true\n      "
+        'plugins: [{type: fast_response, configuration: {message: "No law."}}]',
     ).replace("{name: thinking, ", "{name: thinking, scope: full, ")
 )
 COLD = policy_of(PLAIN.replace("budget_bytes", "memo: {enabled: false}, budget_bytes"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playbook import CONFIG, PLAIN, body, headers, policy_of
 
 
@@ -45,7 +46,9 @@ def test_another_configuration_remembers_nothing_of_the_old_one(play):
 
 @pytest.mark.parametrize("conversation", ["hold", "last_message"])
 def test_a_small_body_is_decided_by_its_last_user_message(play, conversation):
-    policy = policy_of(PLAIN.replace("  router:\n", f"  router:\n    conversation: {conversation}\n"))
+    policy = policy_of(
+        PLAIN.replace("  router:\n", f"  router:\n    conversation: {conversation}\n")
+    )
     raw = turn(("user", "the derivative?"), ("assistant", "3x²"), ("user", "a contract of sale?"))
     one = run(play, policy, raw)
     assert one.decision.decision.basis == "complete"

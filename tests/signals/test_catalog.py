@@ -6,8 +6,9 @@ import pytest
 
 from srd.classify.api import Scores, SegmentScores
 from srd.config import Document, loads
-from srd.signals.base import Evidence, Reach, Signal, Truth
+from srd.signals.base import Evidence, Origin, Reach, Signal, Truth
 from srd.signals.catalog import SignalSet, compile_signals
+from srd.signals.complexity import ComplexitySignal
 from srd.signals.domain import Category, DomainSignal, ExampleDomainSignal
 from srd.signals.embedding import EmbeddingSignal
 from srd.signals.examples import BACKGROUND
@@ -400,3 +401,68 @@ def test_a_classifier_that_is_switched_off_is_not_asked(modules: str, off: set[s
     compiled = compile_signals(document(signals, *leaves, more=more), classifier=None).signals
     unsupported = {f"{s.type}:{s.name}" for s in compiled if isinstance(s, UnsupportedSignal)}
     assert unsupported == off
+
+
+USES = """
+version: v0.3
+providers: {defaults: {default_model: m}}
+routing:
+  modelCards: [{name: m}]
+  signals:
+    keywords: [{name: k, operator: OR, keywords: [x]}]
+    domains: [{name: law}]
+    complexity:
+      - {name: c, composer: {type: keyword, name: k}}
+    jailbreak: [{name: j, scope: window}]
+  decisions:
+    - name: stop
+      rules:
+        operator: OR
+        conditions:
+          - {type: keyword, name: k}
+          - {type: domain, name: law}
+          - {type: complexity, name: "c:hard"}
+          - {type: jailbreak, name: j}
+      plugins: [{type: fast_response, configuration: {message: "No."}}]
+    - name: route
+      modelRefs: [{model: m}]
+      rules: {operator: OR, conditions: [{type: keyword, name: k}, {type: jailbreak, name: j}]}
+"""
+
+
+def test_a_leaf_in_both_uses_is_two_signals_and_the_blocking_one_waits() -> None:
+    compiled = compile_signals(loads(USES).document, classifier=None)
+    reaches = {key: s.reach for key, s in zip(compiled.keys, compiled.signals, strict=True)}
+    assert reaches == {
+        "keyword:k@block": Reach.BODY,
+        "domain:law@block": Reach.TURNS,
+        "complexity:c:hard@block": Reach.TURNS,
+        "jailbreak:j@block": Reach.BODY,
+        "keyword:k": Reach.WINDOW,
+        "jailbreak:j": Reach.WINDOW,
+    }
+
+
+def test_a_composer_is_of_the_same_use_as_its_rule() -> None:
+    compiled = compile_signals(loads(USES).document, classifier=None)
+    by_key = dict(zip(compiled.keys, compiled.signals, strict=True))
+    complexity = by_key["complexity:c:hard@block"]
+    assert isinstance(complexity, ComplexitySignal)
+    assert complexity.composer is not None
+    assert complexity.composer.signals["keyword:k"] is by_key["keyword:k@block"]
+
+
+def test_tools_and_history_are_read_where_a_rule_includes_them() -> None:
+    rules = "    jailbreak: [{name: j, include_tools: true}]\n    pii: [{name: p}]"
+    tools, plain = compile_signals(document(rules, "jailbreak j", "pii p"), classifier=None).signals
+    assert isinstance(tools, JailbreakSignal)
+    assert (tools.reach, tools.origins) == (Reach.BODY, {Origin.LAST, Origin.TOOLS})
+    assert isinstance(plain, PiiSignal)
+    assert (plain.reach, plain.origins) == (Reach.TURNS, {Origin.LAST})
+
+
+def test_a_contrastive_rule_is_told_that_it_reads_one_text_only() -> None:
+    rule = "{name: j, method: contrastive, jailbreak_patterns: [x], include_history: true}"
+    [warning] = loads(f"routing: {{signals: {{jailbreak: [{rule}]}}}}").warnings
+    assert warning.path == "routing.signals.jailbreak[0].include_history"
+    assert "include_history of contrastive jailbreak rules" in warning.what

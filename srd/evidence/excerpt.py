@@ -61,6 +61,8 @@ _SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
 _QUESTION = ("?", "？", "؟", "?)", '?"', "?*")
 #: More is not looked at of one line, and an id longer than a line says nothing more.
 _LINE = 200
+#: So many characters at both ends of a piece say what it is.
+_ENDS = 2000
 #: So many words are more than a question usually has.
 _LONG = 45
 
@@ -129,6 +131,8 @@ def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapp
 def lean(text: str) -> float:
     """How much a piece looks like what was asked: about -4 (code, a log) to 5 (a question)."""
     text = text.strip()
+    if len(text) > 2 * _ENDS:
+        text = f"{text[:_ENDS]}\n{text[-_ENDS:]}"
     words = len(_WORDS.findall(text))
     if words < 2 and not text.endswith(_QUESTION) and text.isascii():
         return -3.0

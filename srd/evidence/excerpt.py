@@ -21,18 +21,17 @@ PIECES = 4
 #: A lead over every other piece from which on a piece is read alone.
 DECISIVE = 2.5
 #: What being the last of several parts is worth, and being the main text.
+LAST_PART, MAIN = 1.5, 0.5
 #: A question is read once more by itself out of a text that fits, when it leans so far, so far
 #: ahead of the other end, and when the rest is so many times longer.
 ASKS, LEAD, FEW = 1.5, 1.0, 2
-#: Between it and prose is a blank line or a fence, beside so many lines of code or a log a line
-#: break, looked for in so many characters: the last sentence of a long question is no question.
+#: Between it and the rest is a blank line or a fence, or a mere line break beside a line that is as
+#: much longer or so many lines of code or a log, looked for in so many characters: the last
+#: sentence of a long question is not asked by itself.
 MANY, SEAM = 6, 16
-#: How much a piece of a text that is read whole too must be sure of itself.
-SURE = 6
-LAST_PART = 1.5
-MAIN = 0.5
-#: The share of pasted-looking lines from which on a line or paragraph counts as pasted.
-_PASTED = 0.5
+#: The power of its confidence by which a score counts, and where one text stands in the other: a
+#: question cut out of its own story is seldom sure.
+CONFIDENT, SURE = 2, 12
 
 _ASKS = re.compile(
     r"(?:(?:hi|hello|hey|ok|okay|so|now|and|but|please|bitte|also|then|finally)\b[,! ]*)*"
@@ -62,6 +61,8 @@ _SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
 _QUESTION = ("?", "？", "؟", "?)", '?"', "?*")
 #: More is not looked at of one line, and an id longer than a line says nothing more.
 _LINE = 200
+#: So many characters at both ends of a piece say what it is.
+_ENDS = 2000
 #: So many words are more than a question usually has.
 _LONG = 45
 
@@ -88,8 +89,9 @@ def excerpt(parts: Sequence[str], window: int) -> Excerpt:
     """What is read of one message, whose texts are `parts`, in order.
 
     One part of at most `window` word pieces is read as it is. Otherwise the paragraphs at both
-    ends of every part compete; one that leads by far is read alone, and else up to PIECES of them
-    beside the main text. Reads at most a window at either end of the first and last parts.
+    ends of the first and the last parts compete; one that leads by far is read alone, else up to
+    PIECES of them beside the best. A text that fits is read whole, and its question once more if
+    that stands apart from much else. Looks at a window at either end of a part, no further.
     """
     parts = [part for part in parts if part.strip()] or [""]
     if len(parts) == 1 and cut(parts[0], window) == len(parts[0]):
@@ -109,7 +111,7 @@ def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapp
     looks like what was asked and by how sure its score is. One text keeps its own."""
     if len(scores) == 1:
         return scores[0]
-    leans, sure = [lean(text) for text in texts], 2
+    leans, sure = [lean(text) for text in texts], CONFIDENT
     if all(text in texts[0] for text in texts[1:]):
         leans[0], sure = -4.0 * _odd_share(texts[0]), SURE  # what asks in it stands for itself
     else:
@@ -129,6 +131,8 @@ def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapp
 def lean(text: str) -> float:
     """How much a piece looks like what was asked: about -4 (code, a log) to 5 (a question)."""
     text = text.strip()
+    if len(text) > 2 * _ENDS:
+        text = f"{text[:_ENDS]}\n{text[-_ENDS:]}"
     words = len(_WORDS.findall(text))
     if words < 2 and not text.endswith(_QUESTION) and text.isascii():
         return -3.0
@@ -172,7 +176,9 @@ def _apart(text: str, window: int) -> list[_Piece]:
         return []
     before, after = text[: best.start], text[best.end :]
     pasted = sum(_odd(line) for line in (before + after).splitlines() if line.strip())
-    between = _BREAK if pasted < MANY else _LINE_BREAK
+    beside = max(len(before.strip().rpartition("\n")[2]), len(after.strip().partition("\n")[0]))
+    broad = beside > (FEW + 1) * (best.end - best.start)
+    between = _LINE_BREAK if broad or pasted >= MANY else _BREAK
     ends = (before[-SEAM:], after[:SEAM])
     alone = all(not end.strip() or between.search(end) is not None for end in ends)
     return [best] if alone else []
@@ -190,6 +196,9 @@ def _candidates(parts: Sequence[str], window: int) -> list[_Piece]:
             text = part[start:end]
             if text.strip():
                 found.append(_Piece(index, start, end, text, lean(text) + bonus))
+    if not found:  # nothing but fences
+        text = parts[last][: cut(parts[last], window)]
+        found.append(_Piece(last, 0, len(text), text, lean(text)))
     return sorted(found, key=lambda piece: -piece.lean)
 
 

@@ -24,9 +24,9 @@ from collections.abc import Iterator
 LONGEST_WORD = 100
 STEP = LONGEST_WORD + 1
 #: What a further step of an unknown word costs, and so many white characters one piece: neither
-#: costs the model anything, but a window then has an end in characters too (about 1,000 a token).
-FURTHER_STEP = 0.1
-BLANKS = 1024
+#: costs the model anything, but a window then has an end in characters too (about 256 a token).
+FURTHER_STEP = 0.5
+BLANKS = 256
 #: A word of more pieces than this may be cut in its middle, so that a window of ids is filled.
 DENSE = 4.0
 #: No word of the vocabulary is longer, of letters, and with digits: an id is never one.

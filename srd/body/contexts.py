@@ -201,6 +201,67 @@ class _Turns(Context):
             reader.finish_message()
 
 
+class _Result:
+    """What a tool returned, in a part or an item whose type may come later."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.images = 0
+        self._start = -1
+
+    def begin(self, reader: PromptReader, kind: int, offset: int) -> Want:
+        """The value begins. A list is entered: a picture in it is no text of its size."""
+        if kind == _ARRAY:
+            return reader.enter(_ResultParts(self))
+        self._start = offset
+        return Want.SKIP
+
+    def end(self, offset: int) -> None:
+        """A value that was not entered has ended, perhaps this one."""
+        if self._start >= 0:
+            self.bytes += offset - self._start
+            self._start = -1
+
+    def count(self, reader: PromptReader) -> None:
+        """It is a result: that is known now."""
+        reader.message.images += self.images
+        reader.message.results += 1
+        reader.counts.result_bytes += self.bytes
+
+
+class _ResultParts(Context):
+    """The parts that a tool returned."""
+
+    def __init__(self, result: _Result) -> None:
+        self._result = result
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        if kind == _OBJECT:
+            return reader.enter(_ResultPart(self._result, offset))
+        return Want.SKIP
+
+
+class _ResultPart(Context):
+    """One of them."""
+
+    def __init__(self, result: _Result, offset: int) -> None:
+        self._result = result
+        self._offset = offset
+        self._type: str | None = None
+
+    def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
+        return Want.TOKEN if name == b"type" and kind == _STRING else Want.SKIP
+
+    def token(self, reader: PromptReader, raw: bytes | None) -> None:
+        self._type = decode_string(raw) if raw is not None and len(raw) <= 66 else None
+
+    def close(self, reader: PromptReader, offset: int) -> None:
+        if self._type in IMAGE_PARTS:
+            self._result.images += 1
+        else:
+            self._result.bytes += offset + 1 - self._offset
+
+
 class _Turn(Context):
     """One message, or one item of a Responses input."""
 
@@ -208,6 +269,7 @@ class _Turn(Context):
         self._offset = offset
         self._name: bytes | None = None
         self._structured = -1
+        self._result = _Result()
         self._met: list[bytes] = []  # of ONCE_IN_TURN
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
@@ -229,6 +291,8 @@ class _Turn(Context):
         if name in (b"function_call", b"arguments") and kind in (_OBJECT, _STRING):
             reader.message.calls += name == b"function_call"
             self._structured = offset
+        if name == b"output":
+            return self._result.begin(reader, kind, offset)
         return Want.SKIP
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:
@@ -239,6 +303,7 @@ class _Turn(Context):
             reader.message.item = value
 
     def end(self, reader: PromptReader, offset: int) -> None:
+        self._result.end(offset)
         if self._structured >= 0:
             reader.counts.structured_bytes += offset - self._structured
             self._structured = -1
@@ -246,7 +311,8 @@ class _Turn(Context):
     def close(self, reader: PromptReader, offset: int) -> None:
         message = reader.message
         message.calls += message.item in CALL_PARTS
-        message.results += message.item in RESULT_PARTS
+        if message.item in RESULT_PARTS:
+            self._result.count(reader)
         reader.finish_message()
 
 
@@ -288,9 +354,12 @@ class _Part(Context):
         self._name: bytes | None = None
         self._type: str | None = None
         self._pending: BoundedText | None = None
+        self._result = _Result()
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         self._name = name
+        if name == b"content":
+            return self._result.begin(reader, kind, offset)
         if kind != _STRING:
             return Want.SKIP
         if name == b"type":
@@ -306,6 +375,9 @@ class _Part(Context):
         value = decode_string(raw) if raw is not None and len(raw) <= 66 else None
         self._type = value or "other"
 
+    def end(self, reader: PromptReader, offset: int) -> None:
+        self._result.end(offset)
+
     def close(self, reader: PromptReader, offset: int) -> None:
         if self._type is None or self._type in TEXT_PARTS:
             if self._pending:
@@ -313,7 +385,8 @@ class _Part(Context):
             return
         message = reader.message
         message.images += self._type in IMAGE_PARTS
-        message.results += self._type in RESULT_PARTS
+        if self._type in RESULT_PARTS:
+            self._result.count(reader)
         if self._type in CALL_PARTS:
             message.calls += 1
             reader.counts.structured_bytes += offset + 1 - self._offset

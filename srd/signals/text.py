@@ -25,8 +25,6 @@ HAN_CLASS = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufad9\U00020000-\U000323af"
 )
 CJK_CLASS = HAN_CLASS + "\u1100-\u11ff\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7a3"
-_HAN = re.compile(f"[{HAN_CLASS}]")
-_CJK = re.compile(f"[{CJK_CLASS}]")
 
 _MARKS = re.compile("[\u0300-\u036f]+")
 
@@ -71,13 +69,3 @@ def plain(text: str) -> str:
         decomposed = unicodedata.normalize("NFKD", text)
         text = _MARKS.sub("", decomposed)
     return text.lower()
-
-
-def is_han(char: str) -> bool:
-    """True for a character of the Han script."""
-    return _HAN.match(char) is not None
-
-
-def is_cjk(char: str) -> bool:
-    """True for a character that is a text unit of its own: Han, kana, Hangul."""
-    return _CJK.match(char) is not None

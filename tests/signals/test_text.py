@@ -1,6 +1,6 @@
 import pytest
 
-from srd.signals.text import excerpt, is_cjk, is_han, plain, utf8
+from srd.signals.text import excerpt, plain, utf8
 
 
 @pytest.mark.parametrize(
@@ -37,20 +37,3 @@ def test_a_long_text_is_cut_to_head_middle_and_tail() -> None:
 )
 def test_plain_text_has_no_case_and_no_accents(text: str, folded: str) -> None:
     assert plain(text) == folded
-
-
-@pytest.mark.parametrize(
-    ("char", "han", "cjk"),
-    [
-        ("字", True, True),
-        ("々", True, True),
-        ("\U00020000", True, True),
-        ("か", False, True),
-        ("한", False, True),
-        ("a", False, False),
-        ("。", False, False),
-        ("😀", False, False),
-    ],
-)
-def test_scripts_are_told_apart(char: str, han: bool, cjk: bool) -> None:
-    assert (is_han(char), is_cjk(char)) == (han, cjk)

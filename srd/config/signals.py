@@ -79,7 +79,11 @@ class Rule(Part, frozen=True, kw_only=True):
 
 
 class KeywordRule(Rule, frozen=True, kw_only=True):
-    """Words or patterns. No `method` means literals with word boundaries."""
+    """Words or patterns. No `method` means literals with word boundaries.
+
+    `normalize: nfkc` (ours) reads the text as it looks: after NFKC, without invisible characters,
+    and once more with Cyrillic and Greek look-alikes of Latin letters folded.
+    """
 
     operator: Literal["AND", "OR", "NOR"]
     keywords: tuple[Word, ...] = ()
@@ -90,6 +94,7 @@ class KeywordRule(Rule, frozen=True, kw_only=True):
     bm25_threshold: float = 0.1
     ngram_threshold: Fraction = 0.4
     ngram_arity: Positive = 3
+    normalize: Literal["", "nfkc"] = ""
 
 
 class ModelScore(Part, frozen=True, kw_only=True):

@@ -50,13 +50,17 @@ _UNDERSCORE = ord("_")
 
 
 def codes(text: str) -> Codes:
-    """The code points of a text, lone surrogates included."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    """The code points of a text; lone surrogates are U+FFFD."""
+    try:
+        data = text.encode("utf-32-le")
+    except UnicodeEncodeError:
+        data = utf8(text).decode().encode("utf-32-le")
+    return np.frombuffer(data, dtype="<u4")
 
 
 def text_of(points: Codes) -> str:
     """The inverse of `codes`."""
-    return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return points.astype("<u4").tobytes().decode("utf-32-le")
 
 
 @functools.cache
@@ -147,7 +151,7 @@ def marked(text: str) -> bytes:
     """
     if text.isascii():
         return text.encode()
-    points = codes(utf8(text).decode())
+    points = codes(text)
     words = touching()[points]
     foreign = (points >= 0x80) & ~words
     places = 1 + np.flatnonzero((words[:-1] & foreign[1:]) | (foreign[:-1] & words[1:]))
@@ -180,7 +184,8 @@ def before_last_word(text: str) -> str:
     length = _FIRST_TAIL
     while stripped and not stripped[-1].isascii():
         tail = stripped[-length:]
-        others = np.flatnonzero(~touching()[codes(tail)])
+        points = np.frombuffer(tail.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        others = np.flatnonzero(~touching()[points])
         if len(others):
             return stripped[: len(stripped) - len(tail) + int(others[-1]) + 1]
         if len(tail) == len(stripped):

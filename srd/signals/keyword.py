@@ -12,6 +12,7 @@ from srd.config.signals import KeywordRule
 from srd.signals.base import UNKNOWN, Evidence, Reading, Scope, Truth
 from srd.signals.bm25 import Bm25Keywords
 from srd.signals.fuzzy import FuzzyWords
+from srd.signals.lookalikes import folded, normalized, stable
 from srd.signals.ngram import NgramWords
 from srd.signals.patterns import LiteralSet, PatternList
 from srd.signals.readings import FALSE, is_final, is_open
@@ -44,7 +45,7 @@ class KeywordSignal:
     operator: str
     keywords: tuple[str, ...]
     matcher: Matcher
-    fuzzy: FuzzyWords | None = None
+    fuzzy: Matcher | None = None
     type: str = "keyword"
     heads: frozenset[str] = frozenset()
 
@@ -75,16 +76,36 @@ class KeywordSignal:
         return f"<keyword:{self.name} {self.operator} of {len(self.keywords)} {self.matcher!r}>"
 
 
+@dataclass(frozen=True, slots=True)
+class AsItLooks:
+    """Another matcher over the normalized text, and over that with look-alikes folded."""
+
+    matcher: Matcher
+
+    def found(self, text: str, *, final: bool) -> set[int]:
+        """Before the end only what stands before the last blank counts."""
+        plain = normalized(text if final else stable(text))
+        found = self.matcher.found(plain, final=final)
+        latin = folded(plain)
+        return found if latin == plain else found | self.matcher.found(latin, final=final)
+
+
 def compile_keyword(rule: KeywordRule, scope: Scope) -> KeywordSignal:
     """The rule, ready to be read.
 
     :raises RuleError: if RE2 refuses a pattern of `method: regex`.
     """
     keywords = tuple(rule.keywords)
+    if rule.normalize == "nfkc" and rule.method != "regex":
+        keywords = tuple(map(normalized, keywords))
     # Upstream applies fuzzy_match to the regex methods only (section 1.16).
     is_fuzzy = rule.fuzzy_match and rule.method in ("", "regex")
     fuzzy = FuzzyWords.of(keywords, rule.fuzzy_threshold or 2) if is_fuzzy else None
-    return KeywordSignal(rule.name, scope, rule.operator, keywords, _matcher(rule, keywords), fuzzy)
+    matcher = _matcher(rule, keywords)
+    if rule.normalize != "nfkc":
+        return KeywordSignal(rule.name, scope, rule.operator, keywords, matcher, fuzzy)
+    near = AsItLooks(fuzzy) if fuzzy else None
+    return KeywordSignal(rule.name, scope, rule.operator, keywords, AsItLooks(matcher), near)
 
 
 def _matcher(rule: KeywordRule, keywords: Sequence[str]) -> Matcher:

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from srd.signals.text import excerpt, plain, utf8
 
@@ -37,3 +39,11 @@ def test_a_long_text_is_cut_to_head_middle_and_tail() -> None:
 )
 def test_plain_text_has_no_case_and_no_accents(text: str, folded: str) -> None:
     assert plain(text) == folded
+
+
+@given(st.text("aé字\ud83d\ude00\ud800\udfff\U0001f600", max_size=12))
+def test_surrogates_are_paired_as_utf_16_does(text: str) -> None:
+    assert (
+        utf8(text)
+        == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    )

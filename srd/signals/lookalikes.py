@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from srd.signals.borders import codes, text_of
 
-#: NFKC makes 18 characters of one at most; of a hostile text that much is read.
-MOST_CHARS = 1 << 20
+#: NFKC makes up to 18 characters of one; no more than this is read of what it makes.
+MOST_CHARS = 1 << 19
+_PIECE = 1 << 14
 
 #: Default_Ignorable_Code_Point of DerivedCoreProperties.txt.
 _IGNORABLE = (
@@ -37,12 +38,19 @@ _LOOK = dict(
 
 
 def normalized(text: str) -> str:
-    """NFKC without default-ignorable code points, of a text's first 2^20 characters then."""
+    """NFKC without default-ignorable code points; of that the first 2^19 characters."""
     if text.isascii():
         return text
     points = codes(text)
-    seen = points[~_ignorable()[points]]
-    return unicodedata.normalize("NFKC", text_of(seen))[:MOST_CHARS]
+    seen = text_of(points[~_ignorable()[points]])
+    if len(seen) <= _PIECE:
+        return unicodedata.normalize("NFKC", seen)
+    pieces, size, start = [], 0, 0
+    while start < len(seen) and size < MOST_CHARS:
+        end = seen.rfind(" ", start, start + _PIECE) + 1 or start + _PIECE  # composes with nothing
+        pieces.append(unicodedata.normalize("NFKC", seen[start:end]))
+        size, start = size + len(pieces[-1]), end
+    return "".join(pieces)[:MOST_CHARS]
 
 
 def folded(text: str) -> str:

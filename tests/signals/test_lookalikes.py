@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srd.signals.lookalikes import folded, normalized, stable
+from srd.signals.lookalikes import MOST_CHARS, folded, normalized, stable
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_what_a_mark_may_still_change_waits_for_the_next_blank() -> None:
 @given(st.text("ab =\u0338\u200bﬁ\u1100\u1161", max_size=12), st.text("a \u0338\u1161", max_size=6))
 def test_a_stable_beginning_begins_every_continuation(start: str, rest: str) -> None:
     assert normalized(start + rest).startswith(normalized(stable(start)))
+
+
+def test_of_a_text_that_grows_a_bounded_part_is_read() -> None:
+    assert len(normalized("\ufdfa" * 262_144)) == MOST_CHARS
+    assert normalized("ｘ ｙ" * 20_000) == "x y" * 20_000

@@ -237,7 +237,7 @@ class _Turn(Context):
         self._offset = offset
         self._name: bytes | None = None
         self._structured = -1
-        self._result = -1
+        self._result = _Tally()
         self._part: Said | None = None  # a text of an item that is a content part itself
         self._met: list[bytes] = []  # of ONCE_IN_TURN
 
@@ -269,8 +269,7 @@ class _Turn(Context):
             self._structured = offset
             return reader.want_tool(kind, offset) if kind == _STRING else Want.SKIP
         if name == b"output":
-            self._result = offset
-            return reader.want_tool(kind, offset) if kind == _STRING else Want.SKIP
+            return self._result.begin(reader, kind, offset)
         if name in SIGNATURES and kind == _STRING:
             reader.message.bound = name.decode() if name else ""
         if name == b"name" and kind == _STRING:
@@ -288,14 +287,13 @@ class _Turn(Context):
         if self._structured >= 0:
             reader.counts.structured_bytes += offset - self._structured
             self._structured = -1
-        if self._result >= 0:
-            reader.counts.text_bytes += offset - self._result
-            self._result = -1
+        self._result.end(offset)
 
     def close(self, reader: PromptReader, offset: int) -> None:
         message = reader.message
         message.calls += message.item in CALL_PARTS
-        message.results += message.item in RESULT_PARTS
+        if message.item in RESULT_PARTS:
+            self._result.count(reader)
         if self._part is not None and message.item in TEXT_PARTS:
             message.texts.append(self._part)
         if not message.role and reader.shape.items and message.item in TURN_ITEMS:
@@ -361,7 +359,7 @@ class _Part(Context):
         self._type: str | None = None
         self._signed = False
         self._pending: Said | None = None
-        self._result = -1
+        self._result = _Tally()
         self._met: list[bytes] = []  # of ONCE_IN_PART
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
@@ -371,8 +369,7 @@ class _Part(Context):
         if kind == _STRING:
             return self._string(reader, name, offset)
         if name == b"content":  # of a tool's result
-            self._result = offset
-            return reader.enter(_Result()) if kind == _ARRAY else Want.SKIP
+            return self._result.begin(reader, kind, offset)
         if kind == _OBJECT and name in HOLDERS:
             return reader.enter(_Attachment())
         if name == b"input":  # of a tool's call
@@ -387,8 +384,7 @@ class _Part(Context):
         if name in SIGNATURES:
             self._signed = True
         if name == b"content":
-            self._result = offset
-            return reader.want_tool(_STRING, offset)
+            return self._result.begin(reader, _STRING, offset)
         if name != b"text" or (self._type is not None and self._type not in TEXT_PARTS):
             named = name in (b"name", b"filename", b"title", b"text")
             return reader.want_tool(_STRING, offset) if named else Want.SKIP
@@ -402,9 +398,7 @@ class _Part(Context):
         self._type = value or "other"
 
     def end(self, reader: PromptReader, offset: int) -> None:
-        if self._result >= 0:
-            reader.counts.text_bytes += offset - self._result
-            self._result = -1
+        self._result.end(offset)
 
     def close(self, reader: PromptReader, offset: int) -> None:
         message = reader.message
@@ -415,37 +409,77 @@ class _Part(Context):
                 message.texts.append(self._pending)
             return
         message.images += self._type in IMAGE_PARTS
-        message.results += self._type in RESULT_PARTS
+        if self._type in RESULT_PARTS:
+            self._result.count(reader)
         if self._type in CALL_PARTS:
             message.calls += 1
             reader.counts.structured_bytes += offset + 1 - self._offset
 
 
-class _Result(Context):
-    """What a tool answered, in parts: its texts count as text, and pictures do not."""
+class _Tally:
+    """What a tool returned, in a part or an item whose type may come later."""
 
     def __init__(self) -> None:
+        self.bytes = 0
+        self.images = 0
         self._start = -1
+
+    def begin(self, reader: PromptReader, kind: int, offset: int) -> Want:
+        """The value begins. A list is entered: a picture in it is no text of its size."""
+        if kind == _ARRAY:
+            return reader.enter(_Result(self))
+        self._start = offset
+        return reader.want_tool(kind, offset) if kind == _STRING else Want.SKIP
+
+    def end(self, offset: int) -> None:
+        """A value that was not entered has ended, perhaps this one."""
+        if self._start >= 0:
+            self.bytes += offset - self._start
+            self._start = -1
+
+    def count(self, reader: PromptReader) -> None:
+        """It is a result: that is known now."""
+        reader.message.images += self.images
+        reader.message.results += 1
+        reader.counts.result_bytes += self.bytes
+
+
+class _Result(Context):
+    """The parts that a tool returned, and each of them (`start`): a picture is no text of its
+    size."""
+
+    def __init__(self, tally: _Tally, start: int = -1) -> None:
+        self._tally = tally
+        self._start = start
+        self._image = False
         self._met: list[bytes] = []  # of ONCE_IN_PART
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         if (repeated := _repeated_in_part(reader, name, kind, offset, self._met)) is not None:
             return repeated
-        if kind == _OBJECT:
-            return reader.enter(_Attachment() if name in HOLDERS else _Result())
+        if kind == _OBJECT and name is None:
+            return reader.enter(_Result(self._tally, offset))
+        if kind == _OBJECT and name in HOLDERS:
+            return reader.enter(_Attachment())
         if kind == _ARRAY and name == b"content":
-            return reader.enter(_Result())
+            return reader.enter(_Result(self._tally))
         if kind != _STRING:
             return Want.SKIP
+        if name == b"type":
+            return Want.TOKEN
         if name in ATTACHED:
             return reader.skip_attachment(offset)
-        self._start = offset
         return reader.want_tool(kind, offset) if name in (None, b"text") else Want.SKIP
 
-    def end(self, reader: PromptReader, offset: int) -> None:
-        if self._start >= 0:
-            reader.counts.text_bytes += offset - self._start
-            self._start = -1
+    def token(self, reader: PromptReader, raw: bytes | None) -> None:
+        kind = decode_string(raw) if raw is not None and len(raw) <= 66 else None
+        self._image = kind in IMAGE_PARTS
+
+    def close(self, reader: PromptReader, offset: int) -> None:
+        if self._image:
+            self._tally.images += 1
+        elif self._start >= 0:
+            self._tally.bytes += offset + 1 - self._start
 
 
 class _Attachment(Context):

@@ -283,6 +283,8 @@ class Counts:
     def __init__(self) -> None:
         self.messages = 0
         self.last_role = ""
+        self.tool_loop = False
+        self._had_result = False  # the last message
         self.by_role: dict[str, int] = {}
         self.images = 0
         self.calls = 0
@@ -290,18 +292,26 @@ class Counts:
         self.assistant_text = False
         self.text_bytes = 0
         self.structured_bytes = 0
+        self.result_bytes = 0
 
     def add(self, message: Message) -> None:
         """A message has ended."""
+        said, results = message.size, message.results + (message.role in TOOL_ROLES)
         role = message.role
+        if role == "user" and results and not said:
+            role = "tool"  # Anthropic's way to return results
+        self.tool_loop = bool(results or message.calls) or (role == "user" and self._had_result)
         if role not in self.by_role and len(self.by_role) >= _ROLES:
             role = "other"
         self.messages += 1
-        self.last_role = role
         if role:
             self.by_role[role] = self.by_role.get(role, 0) + 1
+        self.last_role, self._had_result = role, results > 0
         self.images += message.images
         self.calls += message.calls
-        self.results += message.results + (message.role in TOOL_ROLES)
-        self.assistant_text |= message.role == "assistant" and message.size > 0
-        self.text_bytes += message.size_bytes
+        self.results += results
+        self.assistant_text |= role == "assistant" and said > 0
+        if message.role in TOOL_ROLES:
+            self.result_bytes += message.size_bytes
+        else:
+            self.text_bytes += message.size_bytes

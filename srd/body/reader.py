@@ -97,6 +97,7 @@ class PromptReader:
         return MessageFacts(
             messages=counts.messages,
             last_role=counts.last_role,
+            tool_loop=counts.tool_loop,
             by_role=MappingProxyType(dict(counts.by_role)),
             images=counts.images,
             tool_definitions=self.tool_definitions,
@@ -105,6 +106,7 @@ class PromptReader:
             has_assistant_text=counts.assistant_text,
             text_bytes=counts.text_bytes + passing,
             structured_bytes=counts.structured_bytes + self.tool_bytes,
+            result_bytes=counts.result_bytes,
         )
 
     # -- the scanner's events

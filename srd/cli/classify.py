@@ -18,8 +18,9 @@ import click
 
 from srd.classify.api import Ask, Classifier, ClassifierUnavailable, Scores
 from srd.cli.common import CLASSIFY_HEADS, open_policy
-from srd.exchange.offline import chat_body, run_body
+from srd.exchange.offline import TOO_DEEP, chat_body, run_body, threshold_of
 from srd.exchange.policy import Policy
+from srd.signals.text import utf8
 
 _AHEAD = 32
 _WINDOW = 512
@@ -29,7 +30,7 @@ _WINDOW = 512
 @click.argument("text", required=False)
 @click.option(
     "--jsonl",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8-sig"),
     help='A file of JSON lines with "text" ("-": standard input); one line out for each.',
 )
 @click.option(
@@ -63,7 +64,7 @@ def classify(
     category, confidence   the top domain label, whatever the rule's threshold
     decision, model        what the configuration makes of it
     jailbreak              risk, 0 to 1
-    pii                    entities over the model's threshold, with character offsets
+    pii                    entities over the rules' threshold, with character offsets
 
     TEXT "-" reads the prompt from standard input. With --jsonl every line in gives one JSON object
     out, in the same order; a line that is not an object with "text" gives one with "error".
@@ -83,11 +84,16 @@ def classify(
             for line in _lines(policy, classifier, _texts(jsonl)):
                 click.echo(json.dumps(line, ensure_ascii=False))
         else:
-            prompt = sys.stdin.read() if text == "-" else text
+            prompt = _standard_input() if text == "-" else text
             for line in _lines(policy, classifier, [prompt or ""]):
                 click.echo(json.dumps(line, ensure_ascii=False, indent=2))
     finally:
         classifier.close()
+
+
+def _standard_input() -> str:
+    """All of it, without a byte order mark; what is no UTF-8 becomes U+FFFD."""
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace")
 
 
 class _BadLine(str):
@@ -103,8 +109,11 @@ def _texts(lines: Iterable[str]) -> Iterator[str]:
         except ValueError as bad:
             yield _BadLine(f"not JSON: {bad}")
             continue
+        except RecursionError:
+            yield _BadLine(TOO_DEEP)
+            continue
         text = value.get("text") if isinstance(value, dict) else None
-        yield text if isinstance(text, str) else _BadLine('no string under "text"')
+        yield utf8(text).decode() if isinstance(text, str) else _BadLine('no string under "text"')
 
 
 @dataclass(slots=True)
@@ -154,8 +163,7 @@ def _result(policy: Policy, classifier: Classifier, asked: _Asked) -> Mapping[st
         return classifier.submit(ask).result() if quick is None else quick
 
     outcome = run_body(policy, chat_body(asked.text), answer)
-    thresholds: Mapping[str, float] = getattr(classifier, "thresholds", {})
-    pii_threshold = thresholds.get("pii", 0.5)
+    pii_threshold = threshold_of(policy.document, "pii", getattr(classifier, "thresholds", {}))
     decision, labels = outcome.decision, domain.domain or {}
     label = max(labels, key=lambda name: labels[name]) if labels else None
     return {

@@ -8,16 +8,18 @@ HTTP framing.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from srd.backend.http import Response
 from srd.classify.api import Ask, Classifier, ClassifierUnavailable, Scores
 from srd.daemon.admin import Call, Route, error_response, json_response
-from srd.exchange.offline import Outcome, chat_body, run_body
+from srd.exchange.offline import TOO_DEEP, Head, Outcome, chat_body, run_body, threshold_of
+from srd.signals.text import utf8
 
 if TYPE_CHECKING:
     from srd.daemon.app import Daemon
@@ -30,7 +32,14 @@ class Message(msgspec.Struct):
     """A chat message of the request."""
 
     role: str
-    content: str = ""
+    content: str | list[dict[str, object]] | None = ""
+
+    def text(self) -> str:
+        """Its text parts as a request's are read."""
+        if isinstance(self.content, str):
+            return self.content
+        parts = [part for part in self.content or () if part.get("type", "text") == "text"]
+        return " ".join(text for part in parts if isinstance(text := part.get("text"), str))
 
 
 class Options(msgspec.Struct):
@@ -78,19 +87,19 @@ class ClassifyApi:
     # -- routes ----------------------------------------------------------------------------------
 
     async def _intent(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=ClassifyInput)
+        asked = _read(call.body, ClassifyInput)
         return await self._answer(lambda: self._intent_of(asked))
 
     async def _security(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=ClassifyInput)
+        asked = _read(call.body, ClassifyInput)
         return await self._answer(lambda: self._security_of(_text(asked), asked.options))
 
     async def _pii(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=ClassifyInput)
+        asked = _read(call.body, ClassifyInput)
         return await self._answer(lambda: self._pii_of(_text(asked), asked.options))
 
     async def _combined(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=ClassifyInput)
+        asked = _read(call.body, ClassifyInput)
         text = _text(asked)
         return await self._answer(
             lambda: {
@@ -101,13 +110,13 @@ class ClassifyApi:
         )
 
     async def _batch(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=BatchInput)
+        asked = _read(call.body, BatchInput)
         if not asked.texts or len(asked.texts) > MAX_TEXTS:
             return error_response(400, "INVALID_INPUT", f"give 1 to {MAX_TEXTS} texts")
         return await self._answer(lambda: self._batch_of(asked))
 
     async def _eval(self, call: Call) -> Response:
-        asked = msgspec.json.decode(call.body, type=ClassifyInput)
+        asked = _read(call.body, ClassifyInput)
         return await self._answer(lambda: self._eval_of(asked))
 
     async def _answer(self, work: Callable[[], object]) -> Response:
@@ -126,6 +135,16 @@ class ClassifyApi:
         if service is None or service.classifier is None:
             raise ClassifierUnavailable("the configuration needs no classifier: none is loaded")
         return service.classifier
+
+    def _threshold(self, head: Head, options: Options) -> float:
+        """The asker's, else what the serving document says."""
+        if options.confidence_threshold is not None:
+            return options.confidence_threshold
+        classifier, service = self._classifier(), self._daemon.service
+        own: Mapping[str, float] = getattr(classifier, "thresholds", {})
+        if service is None:
+            raise ClassifierUnavailable("not serving any more")
+        return threshold_of(service.policy.document, head, own)
 
     def _scores(self, ask: Ask) -> Scores:
         classifier = self._classifier()
@@ -164,7 +183,7 @@ class ClassifyApi:
         began = time.perf_counter()
         scores = self._scores(Ask(text=text, heads=frozenset({"jailbreak"}), window=_WINDOW))
         risk = scores.jailbreak or 0.0
-        threshold = 0.7 if options.confidence_threshold is None else options.confidence_threshold
+        threshold = self._threshold("jailbreak", options)
         found = risk >= threshold
         return {
             "is_jailbreak": found,
@@ -178,7 +197,7 @@ class ClassifyApi:
     def _pii_of(self, text: str, options: Options) -> dict[str, object]:
         began = time.perf_counter()
         scores = self._scores(Ask(text=text, heads=frozenset({"pii"}), window=_WINDOW))
-        threshold = 0.9 if options.confidence_threshold is None else options.confidence_threshold
+        threshold = self._threshold("pii", options)
         spans = [span for span in scores.pii or () if span.confidence >= threshold]
         return {
             "has_pii": bool(spans),
@@ -234,10 +253,42 @@ class ClassifyApi:
         }
 
 
+_Input = TypeVar("_Input", ClassifyInput, BatchInput)
+
+
+def _read(body: bytes, shape: type[_Input]) -> _Input:
+    """The input, as lenient as requests and `srd classify` are: a byte order mark is skipped, half
+    a surrogate pair is U+FFFD.
+
+    :raises msgspec.DecodeError: if it is no JSON, or nested too deeply for Python's parser.
+    :raises msgspec.ValidationError: if it is not of that shape.
+    """
+    try:
+        document = json.loads(body.decode("utf-8-sig"))
+    except RecursionError:
+        raise msgspec.DecodeError(TOO_DEEP) from None
+    except ValueError as bad:
+        raise msgspec.DecodeError(f"not JSON: {bad}") from None
+    try:
+        return msgspec.convert(_paired(document), shape)
+    except RecursionError:
+        raise msgspec.DecodeError(TOO_DEEP) from None
+
+
+def _paired(value: object) -> object:
+    if isinstance(value, str):
+        return utf8(value).decode()
+    if isinstance(value, list):
+        return [_paired(element) for element in value]
+    if isinstance(value, dict):
+        return {_paired(name): _paired(element) for name, element in value.items()}
+    return value
+
+
 def _text(asked: ClassifyInput) -> str:
     if asked.text or not asked.messages:
         return asked.text
-    users = [message.content for message in asked.messages if message.role == "user"]
+    users = [message.text() for message in asked.messages if message.role == "user"]
     return users[-1] if users else ""
 
 

@@ -46,6 +46,7 @@ from srd.exchange.policy import Policy
 from srd.exchange.subject import Subject, Witness, answer_of, told
 from srd.plugins.errors import Immediate
 from srd.signals.base import Evidence, Reach, Reading, Truth
+from srd.signals.reader import Reader
 from srd.signals.readings import is_open
 
 Outcome = Decision | Immediate
@@ -109,6 +110,7 @@ class Deliberation:
         self._text = ""  # what was there when the decision was forced
         self.needs_whole = False
         self._memory = Memory(policy, facts)
+        self._reader = Reader(policy.signals)
         self._skipped: int | None = None  # the first stage whose forward was left out
         self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
@@ -567,7 +569,7 @@ class Deliberation:
             params=beside.params,
             headers=self._facts.headers,
         )
-        readings = self._policy.signals.read(evidence)
+        readings = self._reader.read(evidence)
         if blocking or self._named() is not None:
             verdict = self._engine.judge_blocking(readings, forced=forced)
         else:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from srd.classify.api import Ask, ClassifierUnavailable, Scores
+from srd.config import Document
 from srd.decide.decision import Decision
 from srd.exchange.commands import (
     AskClassifier,
@@ -34,8 +36,13 @@ from srd.exchange.events import (
 from srd.exchange.exchange import Exchange
 from srd.exchange.policy import Policy
 from srd.plugins.errors import Immediate
+from srd.signals import jailbreak, pii
+from srd.signals.text import utf8
 
 Answer = Callable[[Ask], Scores]
+#: What the classify API and `srd classify` say of input that Python's parser cannot hold.
+TOO_DEEP = "not JSON: nested too deeply"
+Head = Literal["jailbreak", "pii"]
 
 
 @dataclass(slots=True)
@@ -107,6 +114,25 @@ def run_body(
 
 
 def chat_body(text: str, model: str = "auto") -> bytes:
-    """A chat completion request whose one user message is `text`."""
+    """A chat completion request whose one user message is `text`.
+
+    A lone surrogate becomes U+FFFD, which is what is read of its escape in a request, too.
+    """
     document = {"model": model, "messages": [{"role": "user", "content": text}]}
-    return json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return utf8(json.dumps(document, ensure_ascii=False))
+
+
+def threshold_of(document: Document, head: Head, own: Mapping[str, float]) -> float:
+    """From which score on the document calls a text an attack, or a span personal data.
+
+    The least threshold of its rules of that type, as the least of them is what a request meets
+    first; without a rule the model's own (`own`, from its manifest), else the module's.
+    """
+    catalog, signals = document.global_.model_catalog.modules, document.routing.signals
+    module = catalog.classifier.pii.threshold if head == "pii" else catalog.prompt_guard.threshold
+    rules: list[float | None] = [rule.threshold for rule in signals.of(pii.ENTRY)]
+    if head == "jailbreak":
+        rules = [
+            rule.threshold for rule in signals.of(jailbreak.ENTRY) if rule.method != "contrastive"
+        ]
+    return min((rule or module for rule in rules), default=own.get(head, module))

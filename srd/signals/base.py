@@ -46,7 +46,12 @@ UNKNOWN = Reading(Truth.UNKNOWN, confidence=0.0)
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """Counts over the message array so far; final once `Evidence.whole`."""
+    """Counts over the message array so far; final once `Evidence.whole`.
+
+    A message that carries nothing but tool results is the tool's, whatever its role says.
+    `text_bytes` is what was said but for tool results, which are `result_bytes`;
+    `structured_bytes` are the calls and definitions of tools.
+    """
 
     messages: int = 0
     by_role: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
@@ -57,7 +62,10 @@ class MessageFacts:
     has_assistant_text: bool = False
     text_bytes: int = 0
     structured_bytes: int = 0
-    last_role: str = ""  # role of the last message: "tool" while a tool loop is under way
+    result_bytes: int = 0
+    last_role: str = ""
+    #: The last message holds a tool's call or result, or is the user's right after a result.
+    tool_loop: bool = False
 
 
 class Origin(enum.Enum):

@@ -16,6 +16,8 @@ import functools
 import re
 import sys
 import unicodedata
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -44,16 +46,21 @@ _CATEGORIES = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "
 _PLANES = (range(0x20000), range(0xE0100, 0xE01F0))
 _RANGE = re.compile("(.)(?:-(.))?", re.DOTALL)  # one or two ends in the inside of a class
 _FIRST_TAIL = 64
+_UNDERSCORE = ord("_")
 
 
 def codes(text: str) -> Codes:
-    """The code points of a text, lone surrogates included."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    """The code points of a text; lone surrogates are U+FFFD."""
+    try:
+        data = text.encode("utf-32-le")
+    except UnicodeEncodeError:
+        data = utf8(text).decode().encode("utf-32-le")
+    return np.frombuffer(data, dtype="<u4")
 
 
 def text_of(points: Codes) -> str:
     """The inverse of `codes`."""
-    return points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return points.astype("<u4").tobytes().decode("utf-32-le")
 
 
 @functools.cache
@@ -65,9 +72,66 @@ def touching() -> Flags:
         flags[plane.start : plane.stop] = [kind in _CATEGORIES for kind in kinds]
     for joiner in _JOINERS:
         flags[ord(joiner)] = True
-    for first, last in _RANGE.findall(CJK_CLASS + _RUNNING_CLASS):
-        flags[ord(first) : ord(last or first) + 1] = False
+    return flags & ~_unspaced(CJK_CLASS) & ~_unspaced(_RUNNING_CLASS)
+
+
+@functools.cache
+def _unspaced(inside: str) -> Flags:
+    flags = np.zeros(sys.maxunicode + 1, dtype=np.bool_)
+    for first, last in _RANGE.findall(inside):
+        flags[ord(first) : ord(last or first) + 1] = True
     return flags
+
+
+def units(points: Codes) -> int:
+    """How many words and CJK characters there are. A run of a script without blanks is one word."""
+    words = (touching()[points] & (points != _UNDERSCORE)) | _unspaced(_RUNNING_CLASS)[points]
+    starts = int(np.count_nonzero(words[1:] & ~words[:-1])) + int(words[:1].sum())
+    return starts + int(np.count_nonzero(_unspaced(CJK_CLASS)[points]))
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A keyword to be counted between borders; `_` is none of a word's characters here."""
+
+    points: tuple[int, ...]
+    before: bool  # it must not be touched there
+    behind: bool
+
+    @classmethod
+    def of(cls, keyword: str) -> Self:
+        """`keyword` is not empty; in lower case where case does not count."""
+        borders = not is_unspaced(keyword)
+        first, last = keyword[0], keyword[-1]
+        return cls(
+            tuple(map(ord, keyword)),
+            borders and first != "_" and is_touching(first),
+            borders and last != "_" and is_touching(last),
+        )
+
+    def count(self, points: Codes) -> int:
+        """Occurrences that do not overlap, from the left. O(text) in numpy."""
+        length = len(self.points)
+        words = touching()[points] & (points != _UNDERSCORE)
+        at = np.flatnonzero(points[: max(0, len(points) - length + 1)] == self.points[0])
+        if self.before:
+            at = at[(at == 0) | ~words[at - 1]]
+        if self.behind:
+            behind = at + length
+            free = behind >= len(points)
+            free[~free] = ~words[behind[~free]]
+            at = at[free]
+        for offset in range(length - 1, 0, -1):
+            if not len(at):
+                break
+            at = at[points[at + offset] == self.points[offset]]
+        if len(at) < 2 or int(np.diff(at).min()) >= length:
+            return len(at)
+        count, end = 0, 0
+        for place in at.tolist():
+            if place >= end:
+                count, end = count + 1, place + length
+        return count
 
 
 def is_touching(char: str) -> bool:
@@ -87,7 +151,7 @@ def marked(text: str) -> bytes:
     """
     if text.isascii():
         return text.encode()
-    points = codes(utf8(text).decode())
+    points = codes(text)
     words = touching()[points]
     foreign = (points >= 0x80) & ~words
     places = 1 + np.flatnonzero((words[:-1] & foreign[1:]) | (foreign[:-1] & words[1:]))
@@ -120,7 +184,8 @@ def before_last_word(text: str) -> str:
     length = _FIRST_TAIL
     while stripped and not stripped[-1].isascii():
         tail = stripped[-length:]
-        others = np.flatnonzero(~touching()[codes(tail)])
+        points = np.frombuffer(tail.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        others = np.flatnonzero(~touching()[points])
         if len(others):
             return stripped[: len(stripped) - len(tail) + int(others[-1]) + 1]
         if len(tail) == len(stripped):

@@ -16,7 +16,8 @@ BYTES_PER_TOKEN = 4
 TOKENS_PER_IMAGE = 8192
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_TOOL = 8
-_OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens")
+# The first one given counts; the last is what Responses calls it.
+_OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 
 class ContextRule(Rule, frozen=True, kw_only=True):
@@ -29,24 +30,30 @@ class ContextRule(Rule, frozen=True, kw_only=True):
 def estimate_tokens(evidence: Evidence) -> int:
     """Upstream's floor.
 
-    ceil(text bytes / 4) + structured bytes (tool schemas and arguments, a token each) + 8192 an
-    image + framing (4 a message, 8 a tool call, 8 a tool definition) + output reserve.
+    ceil(text bytes / 4) + structured bytes (tool schemas, arguments and results, a token each: such
+    text is dense) + 8192 an image + framing (4 a message, 8 a tool call, result or definition) +
+    output reserve. The names of the roles are text.
     """
     facts = evidence.facts
+    tools = facts.assistant_tool_calls + facts.tool_results + facts.tool_definitions
+    roles = sum(len(role) * times for role, times in facts.by_role.items())
     return (
-        -(-facts.text_bytes // BYTES_PER_TOKEN)
+        -(-(facts.text_bytes + roles) // BYTES_PER_TOKEN)
         + facts.structured_bytes
+        + facts.result_bytes
         + TOKENS_PER_IMAGE * facts.images
         + TOKENS_PER_MESSAGE * facts.messages
-        + TOKENS_PER_TOOL * (facts.assistant_tool_calls + facts.tool_definitions)
+        + TOKENS_PER_TOOL * tools
         + _output_reserve(evidence)
     )
 
 
 def _output_reserve(evidence: Evidence) -> int:
-    """What the client lets the model say: the larger of its two limits, 0 without one."""
-    wanted = [evidence.params.get(name) for name in _OUTPUT_PARAMS]
-    return max((w for w in wanted if isinstance(w, int) and w > 0), default=0)
+    """What the client lets the model say; 0 without a limit, or where the one that counts is no
+    count."""
+    limits = (evidence.params.get(name) for name in _OUTPUT_PARAMS)
+    wanted = next((limit for limit in limits if limit is not None), 0)
+    return wanted if type(wanted) is int and wanted > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,6 +15,8 @@ from srd.signals.entry import Place, Rule, SignalType
 from srd.signals.predicates import keeps
 from srd.signals.readings import is_final, yes_or_no
 
+NON_USER = "non_user"
+
 
 class ConversationSource(Part, frozen=True, kw_only=True):
     """What is counted in the message array."""
@@ -47,20 +49,30 @@ class ConversationRule(Rule, frozen=True, kw_only=True):
 def count_of(source: ConversationSource, facts: MessageFacts) -> int:
     """How often the source occurs.
 
-    A cycle is a tool call with its result. A loop is active (1) while the last message is a tool's
-    result, or while calls outnumber results.
+    Messages of role `non_user` are all but the user's. A cycle is a tool call with its result. A
+    loop is active (1) while results are due, when the last message is a result, and when it is
+    what the user says right after one: the model has not answered with the result in hand yet. All
+    of it as upstream.
     """
     counts = {
-        "message": facts.by_role.get(source.role, 0) if source.role else facts.messages,
+        "message": _messages(source.role, facts),
         "tool_definition": facts.tool_definitions,
         "assistant_tool_call": facts.assistant_tool_calls,
         "assistant_tool_cycle": min(facts.assistant_tool_calls, facts.tool_results),
         "active_tool_loop": int(
-            facts.last_role == "tool" or facts.assistant_tool_calls > facts.tool_results
+            facts.tool_loop
+            or facts.last_role == "tool"
+            or facts.assistant_tool_calls > facts.tool_results
         ),
         "image_content": facts.images,
     }
     return counts[source.type]
+
+
+def _messages(role: str, facts: MessageFacts) -> int:
+    if role == NON_USER:
+        return facts.messages - facts.by_role.get("user", 0)
+    return facts.by_role.get(role, 0) if role else facts.messages
 
 
 @dataclass(frozen=True, slots=True, repr=False)

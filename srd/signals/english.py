@@ -9,7 +9,7 @@ import functools
 import re
 from collections.abc import Iterable
 
-from srd.signals.text import plain
+from srd.signals.text import MAX_CHARS, plain
 
 #: Longer "words" are not English and stay as they are.
 MAX_WORD = 64
@@ -31,7 +31,7 @@ won't would wouldn't you you'd you'll you're you've your yours yourself yourselv
 """
 STOP_WORDS = frozenset(_FUNCTION_WORDS.split())
 
-_SPECIAL = {
+IRREGULAR = {
     "skis": "ski",
     "skies": "sky",
     "dying": "die",
@@ -100,16 +100,30 @@ def stems(text: str, *, final: bool = True) -> list[str]:
 
     `final=False` leaves out a last word that the next characters may still change.
     """
-    words = _WORD.findall(plain(text).replace("’", "'"))
-    if words and not final and not text[-1].isspace():
-        words.pop()
-    return [stem(word) for word in words if word not in STOP_WORDS]
+    return [stem(word) for word in words(text, final=final) if word not in STOP_WORDS]
+
+
+def words(text: str, *, final: bool = True) -> list[str]:
+    """The words before stemming, in order, of the first 262,144 characters of the plain text."""
+    found: list[str] = _WORD.findall(plain(text)[:MAX_CHARS].replace("’", "'"))
+    if found and not final and not text[-1].isspace():
+        found.pop()
+    return found
+
+
+def beginning(stemmed: str) -> str:
+    """What every word begins with whose stem this is, but for the few irregular ones (`IRREGULAR`).
+
+    Endings alone change: the last two letters of a stem may be none of the word ("ability" is
+    "abil", "hoped" is "hope"), its first two always are.
+    """
+    return stemmed[: max(2, len(stemmed) - 3)]
 
 
 @functools.lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
-    if word in _SPECIAL:
-        return _SPECIAL[word]
+    if word in IRREGULAR:
+        return IRREGULAR[word]
     word = _mark_consonant_y(word.removeprefix("'"))
     r1, r2 = _regions(word)
     for possessive in ("'s'", "'s", "'"):

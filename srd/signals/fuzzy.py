@@ -66,13 +66,27 @@ class FuzzyWords:
         if not words or not len(self._index):
             return set()
         lengths = np.array([len(w) for w in words], dtype=np.int64)
-        pairs = np.abs(self._lengths[:, None] - lengths[None, :]) <= self.threshold
-        keyword, word = np.nonzero(pairs)
-        distances = self._distances(
-            self._letters(words, int(lengths.max())), lengths, keyword, word
-        )
+        letters = self._letters(words, int(lengths.max()))
+        keyword, word = self._pairs(letters, lengths)
+        distances = self._distances(letters, lengths, keyword, word)
         close = np.unique(keyword[distances <= self.threshold])
         return {int(self._index[row]) for row in close}
+
+    def _pairs(
+        self, letters: npt.NDArray[np.intp], lengths: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """The pairs that may be close: an edit changes the length by one at most, and takes one
+        letter at most out of the set of a word's letters."""
+        slots = self._masks.shape[1]
+        bits = _ONE << (np.arange(slots, dtype=np.uint64) % np.uint64(64))
+        bits[-1] = 0  # any other letter, and padding
+        theirs = np.bitwise_or.reduce(bits[letters], axis=1)
+        ours = np.bitwise_or.reduce(np.where(self._masks != 0, bits, np.uint64(0)), axis=1)
+        near = np.abs(self._lengths[:, None] - lengths[None, :]) <= self.threshold
+        keyword, word = np.nonzero(near)
+        lost, gained = ours[keyword] & ~theirs[word], theirs[word] & ~ours[keyword]
+        likely = (_ones(lost) <= self.threshold) & (_ones(gained) <= self.threshold)
+        return keyword[likely], word[likely]
 
     def _fitting_words(self, text: str, *, final: bool) -> list[str]:
         if not len(self._lengths):
@@ -127,3 +141,14 @@ class FuzzyWords:
 
     def __repr__(self) -> str:
         return f"<FuzzyWords of {len(self.keywords)} within {self.threshold}>"
+
+
+_ONES = np.array([bin(number).count("1") for number in range(1 << 16)], dtype=np.uint8)
+
+
+def _ones(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """How many bits of each are set."""
+    halves: npt.NDArray[np.int64] = (
+        _ONES[numbers.view(np.uint16).reshape(-1, 4)].sum(axis=1).astype(np.int64)
+    )
+    return halves

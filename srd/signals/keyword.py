@@ -15,6 +15,7 @@ from srd.signals.bm25 import Bm25Keywords
 from srd.signals.checks import check_pattern
 from srd.signals.entry import Place, Rule, SignalType, Source
 from srd.signals.fuzzy import FuzzyWords
+from srd.signals.lookalikes import folded, normalized, stable
 from srd.signals.ngram import NgramWords
 from srd.signals.patterns import LiteralSet, PatternList
 from srd.signals.readings import FALSE, is_final, is_open, origins_of, said, segments
@@ -27,6 +28,9 @@ class KeywordRule(Rule, frozen=True, kw_only=True):
 
     `source`, `include_history` and `include_tools` are ours; the inclusions are of blocking
     decisions, where every segment is read as the backend reads it, whatever the source.
+
+    `normalize: nfkc` (ours) reads the text as it looks: after NFKC, without invisible characters,
+    and once more with Cyrillic and Greek look-alikes of Latin letters folded.
     """
 
     operator: Literal["AND", "OR", "NOR"]
@@ -38,6 +42,7 @@ class KeywordRule(Rule, frozen=True, kw_only=True):
     bm25_threshold: float = 0.1
     ngram_threshold: Fraction = 0.4
     ngram_arity: Positive = 3
+    normalize: Literal["", "nfkc"] = ""
     source: Source = ""
     include_history: bool = False
     include_tools: bool = False
@@ -70,7 +75,7 @@ class KeywordSignal:
     operator: str
     keywords: tuple[str, ...]
     matcher: Matcher
-    fuzzy: FuzzyWords | None = None
+    fuzzy: Matcher | None = None
     source: Source = ""
     origins: frozenset[Origin] = frozenset()
     type: str = "keyword"
@@ -116,23 +121,43 @@ class KeywordSignal:
         return f"<keyword:{self.name} {self.operator} of {len(self.keywords)} {self.matcher!r}>"
 
 
+@dataclass(frozen=True, slots=True)
+class AsItLooks:
+    """Another matcher over the normalized text, and over that with look-alikes folded."""
+
+    matcher: Matcher
+
+    def found(self, text: str, *, final: bool) -> set[int]:
+        """Before the end only what stands before the last blank counts."""
+        plain = normalized(text if final else stable(text))
+        found = self.matcher.found(plain, final=final)
+        latin = folded(plain)
+        return found if latin == plain else found | self.matcher.found(latin, final=final)
+
+
 def compile_keyword(rule: KeywordRule, reach: Reach, *, blocking: bool = False) -> KeywordSignal:
     """The rule, ready to be read.
 
     :raises RuleError: if RE2 refuses a pattern of `method: regex`.
     """
     keywords = tuple(rule.keywords)
+    if rule.normalize == "nfkc" and rule.method != "regex":
+        keywords = tuple(map(normalized, keywords))
     # Upstream applies fuzzy_match to the regex methods only (section 1.16).
     is_fuzzy = rule.fuzzy_match and rule.method in ("", "regex")
     fuzzy = FuzzyWords.of(keywords, rule.fuzzy_threshold or 2) if is_fuzzy else None
+    matcher: Matcher = _matcher(rule, keywords)
+    near: Matcher | None = fuzzy
+    if rule.normalize == "nfkc":
+        matcher, near = AsItLooks(matcher), AsItLooks(fuzzy) if fuzzy else None
     history, tools = rule.include_history, rule.include_tools
     return KeywordSignal(
         rule.name,
         reach,
         rule.operator,
         keywords,
-        _matcher(rule, keywords),
-        fuzzy,
+        matcher,
+        near,
         rule.source,
         origins_of(blocking=True, history=history, tools=tools) if blocking else frozenset(),
     )

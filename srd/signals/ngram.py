@@ -6,6 +6,7 @@ word so long that it cannot reach the threshold is skipped unmeasured, which cha
 must not know what a keyword rule is.
 """
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -14,6 +15,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from srd.signals.text import MAX_CHARS, MAX_WORDS
+
+#: Measuring a word costs some ten microseconds.
+MAX_MEASURED = 2_048
 
 _WORD = re.compile(r"[\w-]+")
 
@@ -40,7 +44,8 @@ class NgramWords:
     """Keywords as n-gram multisets.
 
     Read are the first 262,144 characters and the first 8,192 different words that could reach the
-    threshold.
+    threshold by their length; measured the first 2,048 of them that share enough n-grams with the
+    keywords.
     """
 
     threshold: float
@@ -48,6 +53,8 @@ class NgramWords:
     case_sensitive: bool
     _keywords: tuple[Counter[str], ...]
     _longest: int
+    _grams: frozenset[str]  # of all keywords
+    _share: float  # of all n-grams of two words, that they must have in common at least
 
     @classmethod
     def of(
@@ -60,7 +67,9 @@ class NgramWords:
         share = 1.0 - math.sqrt(max(0.0, 1.0 - min(threshold, 1.0)))
         most = max((m.total() for m in multisets), default=0)
         longest = int(most / share) if share > 0 else MAX_CHARS
-        return cls(threshold, arity, case_sensitive, multisets, min(longest, MAX_CHARS))
+        every = frozenset().union(*multisets)
+        longest = min(longest, MAX_CHARS)
+        return cls(threshold, arity, case_sensitive, multisets, longest, every, share)
 
     def found(self, text: str, *, final: bool) -> set[int]:
         """Indices of keywords that a word, or the text as a whole, is similar enough to.
@@ -68,7 +77,8 @@ class NgramWords:
         Before the end neither the whole text nor its last word counts.
         """
         found: set[int] = set()
-        for candidate in self._candidates(text, final=final):
+        candidates = filter(self._may_reach, self._candidates(text, final=final))
+        for candidate in itertools.islice(candidates, MAX_MEASURED):
             measured = grams(candidate, self.arity)
             found.update(
                 index
@@ -80,6 +90,18 @@ class NgramWords:
             if len(found) == len(self._keywords):
                 break
         return found
+
+    def _may_reach(self, word: str) -> bool:
+        """Whether enough of its n-grams are some keyword's: a tenth of a measurement's cost."""
+        arity, every = self.arity, self._grams
+        pad = " " * (arity - 1)
+        padded = pad + word + pad
+        total = len(word) + arity - 1
+        common = 0
+        for i in range(total):
+            common += padded[i : i + arity] in every
+        # shared >= share * all, and all >= the word's own.
+        return common > 0 and common >= self._share * total - 1e-9
 
     def _candidates(self, text: str, *, final: bool) -> Iterator[str]:
         clipped = text[:MAX_CHARS] if self.case_sensitive else text[:MAX_CHARS].lower()

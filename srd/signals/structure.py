@@ -5,7 +5,6 @@ feature is good for.
 """
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,18 +12,20 @@ from typing import Any, Literal
 from srd.config.base import Part, Word
 from srd.config.rules import Predicate
 from srd.signals.base import UNKNOWN, Evidence, Reach, Reading
+from srd.signals.borders import Literal as Sought
+from srd.signals.borders import codes, units
 from srd.signals.checks import check_pattern, check_predicate
 from srd.signals.entry import Place, Rule, SignalType, Source
 from srd.signals.patterns import compile_re2
 from srd.signals.predicates import distance_confidence, keeps
 from srd.signals.readings import FALSE, is_blank, is_final, said, yes_or_no
-from srd.signals.text import CJK_CLASS, is_cjk, utf8
+from srd.signals.text import utf8
 
-#: Occurrences of a pattern are counted one by one, so no further than this.
-MAX_COUNT = 65_536
-
-# One text unit: a CJK character, or a run of other letters and digits.
-_UNIT = re.compile(f"[{CJK_CLASS}]|(?:(?![{CJK_CLASS}])[^\\W_])+")
+#: Occurrences of a regular expression are counted one by one, a microsecond each, so no further
+#: than this, or than the predicate asks for ...
+MAX_COUNT = 4_096
+#: ... and that no further than this.
+MAX_BOUND = 65_536
 
 
 class StructureSource(Part, frozen=True, kw_only=True):
@@ -65,7 +66,7 @@ class StructureSignal:
     feature: str
     source: StructureSource
     predicate: Predicate | None
-    patterns: tuple[Any, ...] = ()  # one re2 over bytes, or one re over text for each keyword
+    patterns: tuple[Any, ...] = ()  # one re2 over bytes, or one literal for each keyword
     reads: Source = ""
     type: str = "structure"
     heads: frozenset[str] = frozenset()
@@ -85,22 +86,41 @@ class StructureSignal:
     def _value(self, text: str) -> float:
         if self.feature == "sequence":
             return float(self._in_sequence(text))
-        count = self._count(text)
+        count, counted = self._count(text)
         if self.feature == "exists":
             return float(count > 0)
         if self.feature == "density":
-            units = sum(1 for _ in _UNIT.finditer(text))
-            return count / units if units else 0.0
+            there = units(codes(counted))
+            return count / there if there else 0.0
         return float(count)
 
-    def _count(self, text: str) -> int:
-        if self.source.type == "text_bytes":
-            return len(utf8(text))
-        if self.source.type == "sequence":
-            return int(self._in_sequence(text))
-        subject = utf8(text) if self.source.type == "regex" else text
-        most = 1 if self.feature == "exists" else MAX_COUNT
-        return sum(_occurrences(pattern, subject, most) for pattern in self.patterns)
+    def _count(self, text: str) -> tuple[int, str]:
+        """How often, and the text in which that was counted."""
+        kind = self.source.type
+        if kind == "text_bytes":
+            return len(utf8(text)), text
+        if kind == "sequence":
+            return int(self._in_sequence(text)), text
+        if kind == "regex":
+            return self._matches(text)
+        points = codes(text if self.source.case_sensitive else text.lower())
+        return sum(literal.count(points) for literal in self.patterns), text
+
+    def _matches(self, text: str) -> tuple[int, str]:
+        subject, most = utf8(text), 1 if self.feature == "exists" else self._most()
+        count = end = 0
+        for pattern in self.patterns:
+            for match in itertools.islice(pattern.finditer(subject), most):
+                count, end = count + 1, match.end()
+        return count, text if count < most else subject[:end].decode("utf-8", "ignore")
+
+    def _most(self) -> int:
+        """So far as the answer depends on it."""
+        rule = self.predicate
+        if rule is None or self.feature == "density":
+            return MAX_COUNT
+        bounds = [bound for bound in (rule.gt, rule.gte, rule.lt, rule.lte) if bound is not None]
+        return min(MAX_BOUND, max(MAX_COUNT, *(int(min(b, MAX_BOUND)) + 1 for b in bounds), 1))
 
     def _in_sequence(self, text: str) -> bool:
         """True when the markers of one sequence occur in their order, without overlap."""
@@ -112,10 +132,6 @@ class StructureSignal:
 
     def __repr__(self) -> str:
         return f"<structure:{self.name} {self.feature} of {self.source.type}>"
-
-
-def _occurrences(pattern: Any, subject: str | bytes, most: int) -> int:
-    return sum(1 for _ in itertools.islice(pattern.finditer(subject), most))
 
 
 def _occur_in_order(subject: str, markers: Sequence[str], case_sensitive: bool) -> bool:
@@ -141,21 +157,12 @@ def compile_structure(rule: StructureRule, reach: Reach) -> StructureSignal:
         patterns = (compile_re2(rule.name, pattern, case_sensitive=source.case_sensitive),)
     elif source.type == "keyword_set":
         patterns = tuple(
-            _keyword_pattern(keyword, source) for keyword in source.keywords if keyword
+            Sought.of(keyword if source.case_sensitive else keyword.lower())
+            for keyword in source.keywords
+            if keyword
         )
     feature, predicate = rule.feature.type, rule.predicate
     return StructureSignal(rule.name, reach, feature, source, predicate, patterns, rule.source)
-
-
-def _keyword_pattern(keyword: str, source: StructureSource) -> re.Pattern[str]:
-    """A literal that no letter or digit touches, unless it holds a CJK character.
-
-    On a literal Python's engine is linear in the text.
-    """
-    pattern = re.escape(keyword)
-    if not any(is_cjk(c) for c in keyword):
-        pattern = f"(?<![^\\W_]){pattern}(?![^\\W_])"
-    return re.compile(pattern, 0 if source.case_sensitive else re.IGNORECASE)
 
 
 _NEEDED = {"regex": "pattern", "keyword_set": "keywords", "sequence": "sequences"}

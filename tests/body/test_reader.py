@@ -54,7 +54,7 @@ def test_a_conversation_is_told_apart_by_role():
         "system": 1, "user": 3, "assistant": 1, "tool": 1, "developer": 1,
     }  # fmt: skip
     assert (body.facts.messages, body.facts.last_role) == (7, "user")
-    assert body.facts.text_bytes == 11
+    assert (body.facts.text_bytes, body.facts.result_bytes) == (10, 1)
     assert body.facts.has_assistant_text
 
 
@@ -204,6 +204,66 @@ def test_anthropic_has_a_system_member_and_blocks():
     assert (body.prompt.non_user, body.prompt.last_user) == (("s1 s2",), "q")
     assert (facts.images, facts.assistant_tool_calls, facts.tool_results) == (1, 1, 1)
     assert facts.messages == 3
+
+
+@pytest.mark.parametrize(
+    ("parts", "role", "images", "size"),
+    [
+        ([{"type": "tool_result", "content": "42"}], "tool", 0, 4),
+        ([{"content": "42", "type": "tool_result"}], "tool", 0, 4),
+        ([{"type": "tool_result", "content": {"rows": 3}}], "tool", 0, 11),
+        ([{"type": "tool_result"}], "tool", 0, 0),
+        ([{"type": "tool_result", "content": [{"type": "text", "text": "n"}, "x"]}], "tool", 0, 29),
+        (  # a screenshot is a picture, not a text of its size
+            [{"type": "tool_result", "content": [{"type": "image", "source": {"data": "A" * 99}}]}],
+            "tool", 1, 0,
+        ),
+        ([{"type": "tool_result", "content": "4"}, {"type": "text", "text": "so"}], "user", 0, 3),
+        ([{"type": "document", "content": "42"}], "user", 0, 0),
+    ],
+)  # fmt: skip
+def test_results_of_tools_are_counted_by_themselves(parts, role, images, size):
+    facts = read({"messages": [user("q"), user(parts)]}, Api.ANTHROPIC).facts
+    assert (facts.last_role, facts.images, facts.result_bytes) == (role, images, size)
+
+
+def test_an_item_of_responses_counts_its_output():
+    items = [
+        {"type": "function_call_output", "output": "done"},
+        {
+            "output": [{"type": "input_image", "image_url": "data:A"}],
+            "type": "function_call_output",
+        },
+    ]
+    facts = read({"input": items}, Api.RESPONSES).facts
+    assert (facts.tool_results, facts.images, facts.result_bytes) == (2, 1, len('"done"'))
+
+
+CALL = {"role": "assistant", "tool_calls": [{"id": "1"}]}
+RESULT = {"role": "tool", "content": "42"}
+ANSWER = {"role": "assistant", "content": "It is 42."}
+
+
+@pytest.mark.parametrize(
+    ("messages", "api", "active"),
+    [
+        ([user("q")], Api.CHAT, False),
+        ([user("q"), CALL], Api.CHAT, True),
+        ([user("q"), CALL, RESULT], Api.CHAT, True),
+        ([user("q"), CALL, RESULT, user("go on")], Api.CHAT, True),
+        ([user("q"), CALL, RESULT, user("go on"), user("now")], Api.CHAT, False),
+        ([user("q"), CALL, RESULT, ANSWER, user("thanks")], Api.CHAT, False),
+        ([user("q"), {"role": "function", "content": "42"}], Api.CHAT, True),
+        ([user([{"type": "tool_result", "content": "42"}])], Api.ANTHROPIC, True),
+        ([user([{"type": "tool_result", "content": "42"}]), user("go on")], Api.ANTHROPIC, True),
+        ([{"type": "function_call", "arguments": "{}"}], Api.RESPONSES, True),
+        ([{"type": "function_call_output", "output": ""}], Api.RESPONSES, True),
+        ([{"type": "function_call_output", "output": ""}, user("so?")], Api.RESPONSES, True),
+    ],
+)
+def test_a_tool_loop_goes_on_until_the_model_has_answered(messages, api, active):
+    member = "input" if api is Api.RESPONSES else "messages"
+    assert read({member: messages}, api).facts.tool_loop is active
 
 
 def test_a_second_conversation_does_not_count():
@@ -538,8 +598,8 @@ def test_what_tools_say_is_kept_where_it_is_wanted():
     assert read(document).prompt.said(Origin.TOOLS) == ("answer",)
 
 
-def test_tool_results_count_as_text():
+def test_tool_results_are_counted_by_their_bytes():
     results = [{"type": "tool_result", "content": [{"type": "text", "text": "x" * 400}]}]
-    assert chat(user(results)).facts.text_bytes in range(400, 420)
+    assert chat(user(results)).facts.result_bytes in range(400, 440)
     output = {"type": "function_call_output", "output": "x" * 400}
-    assert read({"input": [output]}, Api.RESPONSES).facts.text_bytes in range(400, 410)
+    assert read({"input": [output]}, Api.RESPONSES).facts.result_bytes in range(400, 410)

@@ -43,6 +43,13 @@ def test_lines_come_out_in_the_order_they_went_in_bad_ones_included(tmp_path):
     assert (span["start"], span["end"]) == (17, 38)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + json.dumps({"text": "Solve 3x + 4 = 19."}).encode())
+    (line,) = run("--jsonl", str(file)).stdout.splitlines()
+    assert json.loads(line)["category"] == "math"
+
+
 def test_a_dash_reads_the_prompt_from_standard_input():
     said = json.loads(run("-", text="Solve 3x + 4 = 19 for x.").stdout)
     assert said["category"] == "math"

@@ -63,7 +63,7 @@ class Running:
         host, _, port = self.daemon.options.admin.rpartition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=SECONDS)
         with contextlib.closing(connection):
-            body = None if value is None else json.dumps(value)
+            body = value if value is None or isinstance(value, bytes) else json.dumps(value)
             connection.request(method, path, body)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read())

@@ -38,7 +38,7 @@ SPELLINGS: dict[str, Callable[[str], bytes]] = {
     "in-the-middle-of-100-KB": lambda text: asked(f"{filler(50_000)}\n{text}\n{filler(50_000)}"),
 }
 #: Strict xfails, as in evasion/pending.py.
-PENDING = frozenset({"in-an-earlier-turn", "in-the-middle-of-100-KB"})
+PENDING: frozenset[str] = frozenset()
 
 
 @pytest.fixture(scope="module")

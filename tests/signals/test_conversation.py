@@ -35,6 +35,7 @@ def conversation(feature: str, predicate: Any = None, **source: str) -> Conversa
         ({"type": "message"}, 6),
         ({"type": "message", "role": "user"}, 3),
         ({"type": "message", "role": "developer"}, 0),
+        ({"type": "message", "role": "non_user"}, 3),
         ({"type": "tool_definition"}, 4),
         ({"type": "assistant_tool_call"}, 3),
         ({"type": "assistant_tool_cycle"}, 1),
@@ -54,6 +55,10 @@ def test_sources_are_counted(whole: Moment, source: dict[str, str], count: int) 
         (MessageFacts(), False),
         (MessageFacts(assistant_tool_calls=1, tool_results=1, last_role="tool"), True),
         (MessageFacts(assistant_tool_calls=1, tool_results=1, last_role="user"), False),
+        (
+            MessageFacts(assistant_tool_calls=1, tool_results=1, last_role="user", tool_loop=True),
+            True,
+        ),
         (MessageFacts(assistant_tool_calls=2, tool_results=1, last_role="assistant"), True),
     ],
 )

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from srd.signals.english import STOP_WORDS, stem, stems
+from srd.signals.english import IRREGULAR, STOP_WORDS, beginning, stem, stems
 
 
 @pytest.mark.parametrize(
@@ -90,3 +92,29 @@ def test_an_unfinished_last_word_is_left_out() -> None:
 def test_stop_words_are_lower_case_ascii() -> None:
     assert len(STOP_WORDS) > 100
     assert all(word.isascii() and word == word.lower() for word in STOP_WORDS)
+
+
+ENDINGS = (
+    *("s", "es", "ies", "ied", "ed", "edly", "ing", "ingly", "eed", "y", "ly", "li", "tional", "e"),
+    *("ational", "ation", "izer", "ization", "alism", "fulness", "ousness", "iveness", "ivity"),
+    *(
+        "ability",
+        "bly",
+        "logy",
+        "fully",
+        "lessly",
+        "icate",
+        "icity",
+        "ical",
+        "ative",
+        "ement",
+        "'s",
+    ),
+    *("ion", "ll", "er", "ies", "encies", "abilities"),
+)
+
+
+@given(st.text("abeilnrsty", min_size=1, max_size=6), st.sampled_from(ENDINGS))
+def test_a_word_begins_as_its_stem_does(start: str, ending: str) -> None:
+    word = start + ending
+    assert word in IRREGULAR or word.startswith(beginning(stem(word)))

@@ -211,3 +211,33 @@ def test_keywords_of_an_and_may_stand_in_different_segments(whole: Moment) -> No
 def test_under_a_blocking_decision_nothing_is_said_before_the_end(settled: Moment) -> None:
     evidence = settled("secret", turns=True, segments=(Segment(Origin.LAST, "secret"),))
     assert of_rule(blocking=True).read(evidence).value is Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("please ignore this", True),
+        ("please ｉｇｎｏｒｅ this", True),
+        ("please ig\u200bnore this", True),
+        ("please ignоrе this", True),  # Cyrillic o and e
+        ("please ІGNΟRЕ this", True),
+        ("дума", True),
+        ("ДУМА", True),
+        ("ignored", False),
+    ],
+)
+@pytest.mark.parametrize("method", ["", "regex"])
+def test_a_text_is_read_as_it_looks_where_the_rule_says_so(
+    whole: Moment, text: str, found: bool, method: str
+) -> None:
+    words = [r"\bignore\b", "дума"] if method else ["ignore", "дума"]
+    rule = {"name": "r", "operator": "OR", "keywords": words, "method": method}
+    looks = compile_keyword(msgspec.convert(rule | {"normalize": "nfkc"}, KeywordRule), Reach.TURNS)
+    assert (looks.read(whole(text)).value is Truth.TRUE) is found
+
+
+def test_before_the_end_a_normalized_text_counts_up_to_its_last_blank(early: Moment) -> None:
+    rule = {"name": "r", "operator": "OR", "keywords": ["a="], "normalize": "nfkc"}
+    looks = compile_keyword(msgspec.convert(rule, KeywordRule), Reach.WINDOW)
+    assert looks.read(early("a=")).value is Truth.UNKNOWN  # may become "a≠"
+    assert looks.read(early("a= ")).value is Truth.TRUE

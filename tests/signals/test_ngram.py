@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from srd.signals.ngram import NgramWords, grams, similarity
 
@@ -63,3 +65,18 @@ def test_a_word_too_long_to_match_is_skipped_without_changing_the_answer() -> No
 )
 def test_hostile_texts_end(text: str) -> None:
     assert rule("urgent").found(text, final=True) == set()
+
+
+@given(
+    st.lists(st.text("abc", min_size=1, max_size=6), min_size=1, max_size=3),
+    st.text("abc ", max_size=40),
+)
+def test_no_word_that_reaches_the_threshold_is_left_out(keywords: list[str], text: str) -> None:
+    matcher = NgramWords.of(keywords, threshold=0.4, arity=3, case_sensitive=True)
+    expected = {
+        index
+        for index, keyword in enumerate(keywords)
+        for word in [*text.split(), text]
+        if similarity(grams(word, 3), grams(keyword, 3)) >= 0.4
+    }
+    assert matcher.found(text, final=True) == expected

@@ -6,7 +6,13 @@ import pytest
 
 from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.readings import RuleError
-from srd.signals.structure import MAX_COUNT, StructureRule, StructureSignal, compile_structure
+from srd.signals.structure import (
+    MAX_BOUND,
+    MAX_COUNT,
+    StructureRule,
+    StructureSignal,
+    compile_structure,
+)
 
 Moment = Callable[..., Evidence]
 
@@ -43,6 +49,13 @@ def words(*keywords: str, **more: Any) -> dict[str, Any]:
         ("count", words("über"), "Über, darüber", 1),
         ("count", words("代码"), "写代码和代码", 2),
         ("count", words("c++"), "c++, C++ and c+++", 3),
+        ("count", words("python"), "学习python编程, Python!", 2),
+        ("count", words("python"), "pythons", 0),
+        ("count", words("go"), "go_go", 2),
+        ("count", words("हिन्द"), "हिन्दी", 0),
+        ("count", words("a a"), "a a a a a", 2),
+        ("count", words("c++"), "c++11", 1),
+        ("density", words("hi"), "hi हिन्दी ภาษา 字", 1 / 4),
         ("count", words(), "anything", 0),
         ("density", words("代码"), "写代码吧", 1 / 4),
         ("density", words("code"), "code 代码 x1", 1 / 4),
@@ -93,8 +106,17 @@ def test_a_bad_pattern_is_refused_at_compile_time() -> None:
 
 
 def test_occurrences_are_counted_up_to_a_bound(whole: Moment) -> None:
-    everything = structure("count", {"type": "regex", "pattern": "a"})
-    assert everything.read(whole("a" * (MAX_COUNT + 5))).score == MAX_COUNT
+    everything = {"type": "regex", "pattern": "a"}
+    text = "a" * (MAX_COUNT + 5)
+    assert structure("count", everything).read(whole(text)).score == MAX_COUNT
+    assert structure("count", everything, {"gt": 4097}).read(whole(text)).value is Truth.TRUE
+    far = structure("count", everything, {"gt": 1e300})
+    assert far.read(whole("a" * (MAX_BOUND + 5))).score == MAX_BOUND
+
+
+def test_density_is_that_of_the_text_that_was_counted(whole: Moment) -> None:
+    every = structure("density", {"type": "regex", "pattern": "a"})
+    assert every.read(whole("a b " * 10_000)).score == pytest.approx(0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from srd.signals.text import excerpt, is_cjk, is_han, plain, utf8
+from srd.signals.text import excerpt, plain, utf8
 
 
 @pytest.mark.parametrize(
@@ -39,18 +41,9 @@ def test_plain_text_has_no_case_and_no_accents(text: str, folded: str) -> None:
     assert plain(text) == folded
 
 
-@pytest.mark.parametrize(
-    ("char", "han", "cjk"),
-    [
-        ("字", True, True),
-        ("々", True, True),
-        ("\U00020000", True, True),
-        ("か", False, True),
-        ("한", False, True),
-        ("a", False, False),
-        ("。", False, False),
-        ("😀", False, False),
-    ],
-)
-def test_scripts_are_told_apart(char: str, han: bool, cjk: bool) -> None:
-    assert (is_han(char), is_cjk(char)) == (han, cjk)
+@given(st.text("aé字\ud83d\ude00\ud800\udfff\U0001f600", max_size=12))
+def test_surrogates_are_paired_as_utf_16_does(text: str) -> None:
+    assert (
+        utf8(text)
+        == text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+    )

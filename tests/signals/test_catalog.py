@@ -321,7 +321,8 @@ def test_a_signal_of_a_blocking_and_a_routing_decision_is_compiled_for_each(
     signals = compile_signals(msgspec.structs.replace(once, routing=routing), classifier=topics)
     keys = ("keyword:k", "complexity:deep:hard")
     assert signals.keys == (*keys, *(f"{key}@block" for key in keys))
-    assert [signal.scope for signal in signals.signals] == ["window", "window", "full", "full"]
+    windows = [signal.reach is Reach.WINDOW for signal in signals.signals]
+    assert windows == [True, True, False, False]
     read = signals.read(early("asap asap"))
     assert read["keyword:k"].value is Truth.TRUE
     assert read["keyword:k@block"].value is Truth.UNKNOWN

@@ -18,7 +18,7 @@ without those of attachments.
 * forced: cap, timer or pressure. What is unknown counts as its leaf says.
 
 Where a rule blocks nothing is decided early: the body is held whole, and what could not be
-evaluated refuses the request (`_unanswered`).
+evaluated refuses the request (`_last_word`, `_without_scores`).
 
 The rule for a late name stands in `name_counts` and `_name_settled`, and nowhere else: a model name
 counts if its value ends within the first `EarlyDecision.name_bytes` that are counted, and no
@@ -29,42 +29,23 @@ pressure alone shorten it, and then the basis says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import replace
 
-from srd.body.body import Body, Known
+from srd.body.body import Body
 from srd.body.prompt import ModelSeen
 from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
-from srd.decide.engine import Engine, Final, Pending, Unanswered, Verdict
-from srd.evidence.fold import Topic
+from srd.decide.engine import Final, Pending, Unanswered
 from srd.exchange import refusals
-from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
+from srd.exchange.hearing import Hearing, Sight
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
-from srd.exchange.subject import Subject, Witness, answer_of, told
+from srd.exchange.stages import Stages
+from srd.exchange.subject import Subject, Witness
 from srd.plugins.errors import Immediate
-from srd.signals.base import Evidence, Reach, Reading, Truth
-from srd.signals.reader import Reader
-from srd.signals.readings import is_open
 
 Outcome = Decision | Immediate
-
-#: No body is worth more questions than this; what is unknown then counts as its leaf says.
-MOST_ASKS = 8
-
-
-@dataclass(slots=True)
-class _Sight:
-    """One look at a subject: what was read and what the rules make of it."""
-
-    subject: Subject
-    evidence: Evidence
-    readings: Mapping[str, Reading]
-    verdict: Verdict
-    topic: Topic | None = None
-    held: int | None = None  # the earlier turn that decides the subject
 
 
 class Deliberation:
@@ -91,38 +72,36 @@ class Deliberation:
         self._policy = policy
         self._facts = facts
         self._body = body
-        self._witness = Witness(policy)
-        self._stage = 0
-        self._past: Known | None = None  # what was known at the budget
+        self._witness = witness = Witness(policy)
+        self._hearing = hearing = Hearing(policy, facts, body)
+        self._stages = Stages(policy, witness, hearing, Memory(policy, facts))
         self._frozen: str | None = None  # the human text that later stages do not exceed
         self._pinned: int | None = None  # the place from which on the conversation is bound
         self._complete: Subject | None = None
-        self._scores: Scores | None = None
-        self._scored: tuple[tuple[str, ...], frozenset[str]] | None = None  # of _scores
-        self._held: Mapping[str, float] | None = None  # the distribution of the turn that holds
-        self._asks_held = False
-        self._confident = False
         self._knows_repeated = False  # what rules that block say of repeated members
         self._failed = ""
         self._hopeless = False
         self._too_much = False
         self._forced: Basis | None = None
         self._text = ""  # what was there when the decision was forced
-        self.needs_whole = False
-        self._memory = Memory(policy, facts)
-        self._reader = Reader(policy.signals)
-        self._skipped: int | None = None  # the first stage whose forward was left out
-        self._cold = False  # none is left out any more
         self._settled: Outcome | None = None  # what waits until a late name would have passed
         self._awaits_end = False  # ... and until the body's end is announced
         self._outcome: Outcome | None = None
-        self._asks = 0
-        self.ask: Ask | None = None
         self.unanswered: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
-        state = f"forced={self._forced}" if self._forced else f"stage={self._stage}"
-        return f"<Deliberation {state} asks={self._asks} failed={self._failed or '-'}>"
+        state = f"forced={self._forced}" if self._forced else repr(self._stages)
+        return f"<Deliberation {state} {self._hearing!r} failed={self._failed or '-'}>"
+
+    @property
+    def ask(self) -> Ask | None:
+        """The question that is out."""
+        return self._hearing.ask
+
+    @property
+    def needs_whole(self) -> bool:
+        """True when no beginning can tell, only the end."""
+        return self._stages.through
 
     # -- what happened ---------------------------------------------------------------------------
 
@@ -164,7 +143,7 @@ class Deliberation:
     def _pass_budget(self) -> None:
         """From here on only what is here now counts, and the first human text if none is."""
         body = self._body
-        self._past = body.known()
+        self._hearing.past = body.known()
         if body.prompt.bound is not None and self._policy.pins:
             self._pinned = body.prompt.bound.place
         elif body.prompt.turns_end < 0:
@@ -191,22 +170,15 @@ class Deliberation:
     def give_up(self, basis: Basis) -> None:
         """Nobody waits for scores either."""
         self.force(basis)
-        self._hopeless, self.ask = True, None
+        self._hopeless, self._hearing.ask = True, None
 
     def scores(self, scores: Scores) -> None:
         """The classifier answered `ask`."""
-        if self.ask is None:
-            return
-        if self._asks_held:
-            self._held, self._asks_held = answer_of(self.ask, scores), False
-        else:
-            self._scored = (_asked(self.ask), self.ask.heads)
-            self._scores = scores
-        self.ask = None
+        self._hearing.take(scores)
 
     def failed(self, reason: str) -> None:
         """The classifier cannot answer."""
-        self._failed, self.ask = reason or "classifier", None
+        self._failed, self._hearing.ask = reason or "classifier", None
 
     @property
     def forced(self) -> bool:
@@ -339,7 +311,7 @@ class Deliberation:
         if not early.enabled or self._whole or self._pinned is not None:
             return False
         end = self._body.prompt.turns_end
-        return (self._past is not None or self._body.counted > early.budget_bytes) and not (
+        return (self._hearing.past is not None or self._body.counted > early.budget_bytes) and not (
             0 <= end <= early.budget_bytes
         )
 
@@ -349,13 +321,13 @@ class Deliberation:
         those within the evidence budget, so far."""
         if self._closed:
             return self._body.params
-        known = self._past or self._body.known_at_turns
+        known = self._hearing.past or self._body.known_at_turns
         return self._body.params if known is None else known.params
 
     @property
     def params_settled(self) -> bool:
         """True when `params` cannot change any more."""
-        return self._closed or self._past is not None or self._forced is not None
+        return self._closed or self._hearing.past is not None or self._forced is not None
 
     # -- early
 
@@ -365,64 +337,7 @@ class Deliberation:
             text, more = self._frozen, False
         if not text:
             return None
-        memory, witness = self._memory, self._witness
-        while True:
-            subject = witness.stage(text, self._stage, more=more)
-            if subject is None:
-                return None
-            last = witness.is_last(text, self._stage, more=more)
-            key = memory.key(
-                self._stage, subject.text, last=last, beside=self._noted_beside(subject)
-            )
-            if (known := memory.recall(key, now)) is not None:
-                return known
-            sight = self._see_stage(subject, last)
-            final = isinstance(sight.verdict, Final)
-            if not (final or last or self._cold) and memory.was_passed(key, now):
-                self._skipped = self._stage if self._skipped is None else self._skipped
-            elif self._skipped is not None:
-                # Known so far, and here it goes another way: all that was left out is made up for.
-                self._stage, self._skipped, self._cold = self._skipped, None, True
-                continue
-            elif final:
-                return memory.remember(key, self._conclude(sight, Basis.EARLY), now)
-            elif self._wants_scores(sight):
-                return None
-            memory.passes(key)
-            if last:
-                self.needs_whole = True
-                return None
-            self._stage += 1
-
-    def _beside(self, subject: Subject) -> Known:
-        """What rules may read beside the text: as it stood at an offset that the bytes alone tell.
-        Only where nobody waits any longer it is what happens to be here."""
-        body = self._body
-        if subject.whole:
-            return body.known()
-        known = body.known_at_turns if subject.turns else self._past
-        return known or body.known()
-
-    def _noted_beside(self, subject: Subject) -> str:
-        """That, as far as a rule reads it before the end."""
-        return repr(self._beside(subject)) if self._policy.reads_beside else ""
-
-    def _see_stage(self, subject: Subject, last: bool) -> _Sight:
-        """Scores of a smaller window count while they are confident; never stale ones that are
-        not."""
-        subject = replace(subject, settled=last)
-        fresh = self._scored is not None and self._answered(subject)
-        if not fresh and self._scores is not None and not self._confident:
-            self._scores = None
-        sight = self._see(subject)
-        if self._scores is not None and not self._confident:
-            unsettled = self._policy.signals.read(replace(sight.evidence, settled=False))
-            self._confident = all(
-                unsettled[key].value is not Truth.UNKNOWN
-                for key, signal in self._policy.by_key.items()
-                if signal.heads and signal.reach is Reach.WINDOW
-            )
-        return sight
+        return self._stages.look(text, more=more, requested=self._requested, now=now)
 
     # -- complete
 
@@ -432,12 +347,11 @@ class Deliberation:
         if (blocked := self._look_repeated()) is not None or self.ask is not None:
             return blocked
         subject = self._all_turns()
-        if not self._answered(subject):
-            self._scores = self._scored = None
+        self._hearing.turn_to(subject)
         sight = self._see(subject)
         if isinstance(sight.verdict, Final):
             return self._conclude(sight, Basis.COMPLETE)
-        if self._wants_scores(sight):
+        if self._hearing.wants_scores(sight):
             return None
         if not self._closed:
             return None
@@ -450,11 +364,10 @@ class Deliberation:
         if not (texts and self._closed and self._policy.blocks) or self._knows_repeated:
             return None
         subject = self._witness.repeated(self._body)
-        if not self._answered(subject):
-            self._scores = self._scored = None
+        self._hearing.turn_to(subject)
         sight = self._see(subject, blocking=True)
         if isinstance(sight.verdict, Pending):
-            if self._wants_scores(sight):
+            if self._hearing.wants_scores(sight):
                 return None
             sight = self._see(subject, forced=True, blocking=True)
         self._knows_repeated = True
@@ -477,9 +390,6 @@ class Deliberation:
         bound = self._body.prompt.bound
         return bound.place if bound is not None and self._policy.pins else None
 
-    def _answered(self, subject: Subject) -> bool:
-        return self._scored is None or self._scored[0] == _asked(subject.ask(self._scored[1]))
-
     def _without_turns(self) -> Immediate | None:
         """What a body gets whose prompt is not here, or is in a form that nobody here can read."""
         prompt = self._body.prompt
@@ -496,12 +406,11 @@ class Deliberation:
         text is worth one forward, unless even that is given up."""
         subject = self._what_there_is()
         if not self._hopeless:
-            if not self._answered(subject) and not self._confident:
-                self._scores = self._scored = None
+            self._hearing.turn_to(subject, keep_confident=True)
             sight = self._see(subject)
             if isinstance(sight.verdict, Final):
                 return self._conclude(sight, basis)
-            if subject.text and self._wants_scores(sight):
+            if subject.text and self._hearing.wants_scores(sight):
                 return None
         return self._last_word(subject, basis)
 
@@ -524,101 +433,33 @@ class Deliberation:
     def _without_scores(self) -> Outcome:
         """The classifier failed: the default model, unless a rule that blocks says something."""
         fallback = self._named() or self._policy.router.fallback(self._failed)
-        if not self._policy.blocks:
-            return fallback
-        sight = self._see(self._what_there_is(), forced=True, blocking=True)
-        if isinstance(sight.verdict, Unanswered):
-            if self._policy.enforces:
-                return refusals.policy_unanswered()
-            self.unanswered = sight.verdict.blocking
-            return fallback
-        if isinstance(sight.verdict, Final) and sight.verdict.rule is not None:
-            return self._conclude(sight, Basis.FALLBACK)
+        subject = self._what_there_is()
+        for blocking in (True, False):  # a leaf that routes may refuse too, where it says so
+            sight = self._see(subject, forced=True, blocking=blocking)
+            if isinstance(sight.verdict, Unanswered):
+                if self._policy.enforces:
+                    return refusals.policy_unanswered()
+                self.unanswered |= sight.verdict.blocking
+            elif blocking and isinstance(sight.verdict, Final) and sight.verdict.rule is not None:
+                return self._conclude(sight, Basis.FALLBACK)
         return fallback
 
     # -- parts -----------------------------------------------------------------------------------
-
-    @property
-    def _engine(self) -> Engine:
-        return self._policy.router.engine
 
     def _named(self) -> Decision | None:
         """The client's own choice, which only the rules that block may still undo."""
         named = self.explicit() if self._policy.inspects_named else None
         return named if isinstance(named, Decision) else None
 
-    def _see(self, subject: Subject, *, forced: bool = False, blocking: bool = False) -> _Sight:
-        """`blocking`: only decisions that block count."""
-        beside = self._beside(subject)
-        scores, topic, held = self._scores, None, None
-        if scores is not None and self._answered(subject):
-            topic = subject.topic(scores, self._policy.leave)
-            held = subject.held(topic) if scores.domain is not None else None
-            scores = subject.read(scores) if held is None else replace(scores, domain=self._held)
-        evidence = Evidence(
-            text=subject.text,
-            raw=subject.raw,
-            segments=subject.segments,
-            settled=subject.settled,
-            turns=subject.turns,
-            whole=subject.whole,
-            forced=forced,
-            scores=scores,
-            facts=beside.facts,
-            metadata=beside.metadata,
-            params=beside.params,
-            headers=self._facts.headers,
-        )
-        readings = self._reader.read(evidence)
-        if blocking or self._named() is not None:
-            verdict = self._engine.judge_blocking(readings, forced=forced)
-        else:
-            verdict = self._engine.judge(readings, forced=forced)
-        return _Sight(subject, evidence, readings, verdict, topic, held)
+    def _see(self, subject: Subject, *, forced: bool = False, blocking: bool = False) -> Sight:
+        blocking = blocking or self._named() is not None
+        return self._hearing.see(subject, forced=forced, blocking=blocking)
 
-    def _wants_scores(self, sight: _Sight) -> bool:
-        """True when a forward could settle a leaf that is open; sets `ask`."""
-        if not isinstance(sight.verdict, Pending):
-            raise ExchangeBug("only a pending verdict waits for scores")
-        subject = sight.subject
-        keys = frozenset(
-            key
-            for key in sight.verdict.blocking
-            if (signal := self._policy.by_key.get(key)) and is_open(signal.reach, sight.evidence)
-        )
-        known = self._scored is not None and self._scores is not None
-        already = self._scored[1] if known and self._scored is not None else frozenset()
-        heads = self._policy.heads_of(keys)
-        if self._asks >= MOST_ASKS:
-            return False
-        if sight.held is not None and self._held is None and "domain" in heads:
-            self._asks_held = True
-            self.ask = subject.ask_of(sight.held)
-            self._asks += 1
-            return True
-        heads -= already
-        if not heads:
-            return False
-        self.ask = subject.ask(heads | already)
-        self._asks += 1
-        return True
-
-    def _conclude(self, sight: _Sight, basis: Basis) -> Decision:
-        if not isinstance(sight.verdict, Final):
-            raise ExchangeBug("a verdict that is pending concludes nothing")
+    def _conclude(self, sight: Sight, basis: Basis) -> Decision:
         named = self._named()
-        if named is not None and sight.verdict.rule is None:
+        if named is not None and isinstance(sight.verdict, Final) and sight.verdict.rule is None:
             return named
-        seed = sight.subject.seed(sight.held)
-        decision = self._policy.router.conclude(
-            sight.verdict,
-            basis=basis,
-            requested_model=self._requested,
-            readings=sight.readings,
-            scores=sight.evidence.scores,
-            seed=blake2b(seed.encode("utf-8", "replace"), digest_size=8).digest(),
-        )
-        return replace(decision, account=told(sight.subject.account, sight.topic))
+        return self._hearing.conclude(sight, basis, self._requested)
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""
@@ -634,11 +475,6 @@ class Deliberation:
             body_bytes=body.bytes_read if body.ended else plain,
             bytes_held=body.held,
         )
-
-
-def _asked(ask: Ask) -> tuple[str, ...]:
-    """What a classifier's answer is the answer to, beside the heads."""
-    return (ask.text, *ask.turns, "\0", *ask.segments)
 
 
 def _on_basis(outcome: Outcome, basis: Basis) -> Outcome:

@@ -252,9 +252,15 @@ class Deliberation:
             outcome = None if self._policy.blocks else self._look_early(now)
             if outcome is not None or self.ask is not None:
                 return outcome
-        if self._closed and not (self.early or self._hopeless):
+        if self._closed and not (self._rests_on_beginning or self._hopeless):
             return self._look_complete()
         return self._look_forced(basis)
+
+    @property
+    def _rests_on_beginning(self) -> bool:
+        """True when what came after the evidence budget changes nothing, whether it is here or
+        not."""
+        return self.early and not self._policy.blocks
 
     @property
     def _closed(self) -> bool:
@@ -416,7 +422,8 @@ class Deliberation:
 
     def _what_there_is(self) -> Subject:
         """The evidence when nobody waits any longer."""
-        if self._closed or (self._body.prompt.turns_end >= 0 and not self.early):
+        known = self._closed or self._body.prompt.turns_end >= 0
+        if known and not self._rests_on_beginning:
             return self._all_turns()
         return self._witness.beginning(self._text)
 

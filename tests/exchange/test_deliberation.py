@@ -297,4 +297,4 @@ def test_a_fallback_says_why_and_what_was_asked_for():
     assert (decision.basis, decision.model) == (Basis.FALLBACK, "base-model")
     assert decision.fallback_reason == "internal"
     assert decision.requested_model == "auto"
-    assert "stage=0" in repr(found)
+    assert "<Stages at 0>" in repr(found)

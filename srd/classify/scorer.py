@@ -92,7 +92,8 @@ class JailbreakReader:
         if suspicion is None or self.guard is None or self.entry is None:
             return alone
         together = self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT))
-        return sigmoid(together - self.entry.caution * math.log10(max(windows, 1)))
+        cautious = sigmoid(together - self.entry.caution * math.log10(max(windows, 1)))
+        return max(alone, cautious) if suspicion >= self.entry.sure else cautious
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

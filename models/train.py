@@ -153,7 +153,8 @@ def step_guard(options: argparse.Namespace, log: Log) -> None:
     fitted = guard.fit(
         attacks, train, others, lambda texts: model.risk(model.jailbreak(texts)), log
     )
-    verdict.fit(fitted, model, attacks, train, guard.SUSPICION, log)
+    known = [row for row in tasks["jailbreak"] if row.jailbreak and row.split != "test"]
+    verdict.fit(fitted, model, known, train, guard.SUSPICION, log)
     fitted.save(options.out / "guard.npz")
     guard.enter(options.out)
 

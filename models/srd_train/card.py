@@ -35,7 +35,14 @@ def run(out: Path, log: Log) -> None:
     if results["model"] != manifest["version"] or results["quick"]:
         raise SystemExit(f"results.json: not a whole evaluation of model {manifest['version']}")
     text = "\n\n".join(
-        (_head(manifest), _domain(results), _other(results), _limits(), "## Data\n\n" + DATA)
+        (
+            _head(manifest),
+            _domain(results),
+            _other(results),
+            (RESULTS / "inspection.md").read_text().rstrip(),
+            _limits(),
+            "## Data\n\n" + DATA,
+        )
     )
     (out / "MODEL_CARD.md").write_text(text.rstrip() + "\n")
     log("card written")

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 WINDOW = 300
 #: The log-odds from which on the encoder reads a window; chosen on dev for nine attacks of ten.
 SUSPICION = -2.5
+#: Log-odds taken from a reading for each tenfold of windows, chosen on benign dev documents.
+CAUTION = 0.4
 HASHING = GuardHashing(bits=18, char_ngrams=(5,))
 _TAG = re.compile(r"<script.*?</script>|<style.*?</style>|<[^>]{1,400}>", re.S | re.I)
 _SUFFIXES = {
@@ -126,7 +128,7 @@ def enter(folder: Path) -> None:
     """Name the guard in the manifest of `folder`."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["guard"] = {"file": "guard.npz", "suspicion": SUSPICION}
+    manifest["guard"] = {"file": "guard.npz", "suspicion": SUSPICION, "caution": CAUTION}
     path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 

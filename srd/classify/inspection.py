@@ -31,9 +31,9 @@ MAX_INSPECT_TOKENS = 8192
 #: Of them, what may go to texts that fit one row and of which nothing is suspected.
 CALM_TOKENS = 2048
 #: What a text's own length allows for windows that are suspected: so many tokens, and so many more
-#: for each hundred thousand characters. Windows of which the guard is `SURE` may take all there is.
-BASE_TOKENS, TOKENS_PER_100K = 1024, 400
-SURE = 0.0
+#: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
+BASE_TOKENS, TOKENS_PER_100K = 768, 250
+LIKELY = 0.0
 #: Characters of a window, and from one window to the next.
 WINDOW, STEP = 300, 75
 #: A text longer than this is not tried as one row: a token of prose has four characters or so.
@@ -52,12 +52,14 @@ _DRIFT = 0.02
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """An encoded run of characters, and the pieces in which a head reads it. Offsets count
-    characters of the segment. `suspicion`: the guard's log-odds; None where a text is read whole.
+    characters of the segment. `suspicion`: the guard's log-odds; None where the encoder alone
+    judges, which is a text of one window at most. `whole`: it is all of its segment.
     """
 
     encoded: Encoded
     pieces: Sequence[Piece]
     suspicion: float | None = None
+    whole: bool = False
 
     def rows(self) -> Iterator[tuple[Piece, tuple[int, ...]]]:
         """Each piece with its token ids."""
@@ -155,9 +157,15 @@ class Inspector:
             spent += count
             calm -= 0 if suspected else count
             inspected.tokens += count
-            suspicion = None if look.whole else look.suspicion
-            pieces = encoder.cut(look.encoded, "jailbreak")
-            inspected.stretches["jailbreak"].append(Stretch(look.encoded, pieces, suspicion))
+            # One window at most is what the encoder has learned; beyond, the guard has a say.
+            alone = look.whole and inspected.windows == 1
+            stretch = Stretch(
+                look.encoded,
+                encoder.cut(look.encoded, "jailbreak"),
+                None if alone else look.suspicion,
+                look.whole,
+            )
+            inspected.stretches["jailbreak"].append(stretch)
         return spent
 
     def _named(
@@ -173,7 +181,7 @@ class Inspector:
                 cells += [(-value, number, start) for start, value in _cells(text)]
                 continue
             shared = any(
-                stretch.suspicion is None and stretch.encoded.ids == whole.ids
+                stretch.whole and stretch.encoded.ids == whole.ids
                 for stretch in inspected.stretches.get("jailbreak", ())
             )
             count = 0 if shared else len(whole.ids)
@@ -237,7 +245,7 @@ class Inspector:
             inspected.suspicion = highest
         allowed = BASE_TOKENS + len(text) * TOKENS_PER_100K // 100_000
         for start, end, value in suspects(profile, self.threshold):
-            if allowed <= 0 and value < SURE:
+            if allowed <= 0 and value < LIKELY:
                 inspected.suspicion = value  # and what follows is less suspicious
                 return
             for first, last in readings(text, profile, start, end):

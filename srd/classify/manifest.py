@@ -102,12 +102,17 @@ class FirstStage(msgspec.Struct, frozen=True):
 class GuardEntry(msgspec.Struct, frozen=True):
     """The guard (guard.py): the encoder reads windows from `suspicion` log-odds on.
 
-    `ceiling` is the most that a text is suspected of whose windows no encoder has read, unless the
-    guard is sure of it: from `certain` log-odds on its own judgement counts.
+    `caution` is taken from the log-odds of a suspected window for each tenfold of windows that its
+    text has: among thousands of windows the worst is bad by chance. From `sure` log-odds of the
+    guard on the encoder's own judgement counts too. `ceiling` is the most that a text is suspected
+    of whose windows no encoder has read, unless the guard needs no encoder: from `certain` log-odds
+    on its own judgement counts.
     """
 
     file: str
     suspicion: float
+    caution: float = 0.0
+    sure: float = 1.5
     ceiling: float = 0.3
     certain: float = 3.0
 

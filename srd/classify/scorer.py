@@ -6,6 +6,7 @@ queue or cache; evaluation and tests call it as serving does. It must not know t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,16 +70,18 @@ class JailbreakReader:
         self,
         pieces: Sequence[tuple[Mapping[str, Array], float | None]],
         unread: float | None = None,
+        windows: int = 1,
     ) -> float:
         """The highest risk of outputs with the guard's suspicion (None: the text was read whole),
-        and of the guard's suspicion of what was not read; 0 where there is neither."""
-        risks = [self._risk(output, suspicion) for output, suspicion in pieces]
+        and of the guard's suspicion of what was not read; 0 where there is neither. `windows`: how
+        many the text has."""
+        risks = [self._risk(output, suspicion, windows) for output, suspicion in pieces]
         if unread is not None and self.entry is not None:
             alone = sigmoid(unread)
             risks.append(alone if unread >= self.entry.certain else min(alone, self.entry.ceiling))
         return max(risks, default=0.0)
 
-    def _risk(self, output: Mapping[str, Array], suspicion: float | None) -> float:
+    def _risk(self, output: Mapping[str, Array], suspicion: float | None, windows: int) -> float:
         calibration = self.calibration
         alone = risk(
             output["jailbreak"],
@@ -86,9 +89,11 @@ class JailbreakReader:
             temperature=calibration.temperature,
             bias=calibration.bias,
         )
-        if suspicion is None or self.guard is None:
+        if suspicion is None or self.guard is None or self.entry is None:
             return alone
-        return sigmoid(self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT)))
+        together = self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT))
+        cautious = sigmoid(together - self.entry.caution * math.log10(max(windows, 1)))
+        return max(alone, cautious) if suspicion >= self.entry.sure else cautious
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +289,7 @@ class Scorer:
         parts: list[tuple[Encoded, Array]] = []
         for inspected, outputs in views:
             if (found := inspected.stretches.get("jailbreak")) is not None:
-                jailbreak = self._risk(found, inspected.suspicion, outputs)
+                jailbreak = self._risk(found, inspected, outputs)
             parts += [
                 (stretch.encoded, _token_logits(stretch, outputs))
                 for stretch in inspected.stretches.get("pii", ())
@@ -295,14 +300,14 @@ class Scorer:
         return SegmentScores(jailbreak=jailbreak, pii=pii, unread=unread)
 
     def _risk(
-        self, stretches: Sequence[Stretch], unread: float | None, outputs: Outputs
+        self, stretches: Sequence[Stretch], inspected: Inspected, outputs: Outputs
     ) -> float | None:
         if self.readers.jailbreak is None:
             return None
         pieces = [
             (outputs[ids], stretch.suspicion) for stretch in stretches for _, ids in stretch.rows()
         ]
-        return self.readers.jailbreak.read(pieces, unread)
+        return self.readers.jailbreak.read(pieces, inspected.suspicion, inspected.windows)
 
     def _embedding(self, vector: Array) -> array[float]:
         return normalised(vector, self.readers.embedding_dimensions)

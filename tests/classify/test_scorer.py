@@ -8,7 +8,7 @@ from srd.classify.api import Ask, ClassifierUnavailable
 from srd.classify.encoder import Encoder, Head
 from srd.classify.heads import softmax
 from srd.classify.inspection import Inspector
-from srd.classify.manifest import DomainCalibration, RiskCalibration
+from srd.classify.manifest import DomainCalibration, GuardEntry, RiskCalibration
 from srd.classify.ort import Session
 from srd.classify.scorer import DomainReader, JailbreakReader, PiiReader, Readers, Scorer
 from srd.classify.spans import BioLabels
@@ -172,3 +172,43 @@ def test_a_text_beyond_the_bound_is_marked_truncated(scorer):
         ]
     )
     assert (full.truncated, domain.truncated) == (True, False)
+
+
+GUARDED = GuardEntry(file="", suspicion=0.0, caution=0.5, sure=5.0)
+
+
+def output(risk: float, *context: float):
+    odds = np.log(risk / (1 - risk))
+    return {"jailbreak": np.array([0.0, odds]), "context": np.array(context, dtype=np.float32)}
+
+
+@pytest.fixture
+def judge(guard):
+    guarded = guard("attack")
+    guarded.verdict = np.array([1.0, 0.0, 2.0, -1.0], dtype=np.float32)
+    return JailbreakReader(positive=(1,), guard=guarded, entry=GUARDED)
+
+
+def test_a_short_texts_risk_is_the_encoders_alone(judge):
+    assert judge.read([(output(0.8, 9.0), None)]) == pytest.approx(0.8)
+
+
+def test_a_suspected_window_is_judged_by_the_verdict(judge):
+    assert judge.read([(output(0.5, 1.0), 0.0)]) == pytest.approx(1 / (1 + np.exp(-1)))
+    assert judge.read([(output(0.5, -1.0), 0.0)]) == pytest.approx(1 / (1 + np.exp(3)))
+
+
+def test_among_many_windows_it_takes_more(judge):
+    few, many = (judge.read([(output(0.5, 1.0), 0.0)], windows=count) for count in (1, 1000))
+    assert np.log(few / (1 - few)) - np.log(many / (1 - many)) == pytest.approx(1.5)
+
+
+def test_where_the_guard_is_sure_the_encoders_own_judgement_counts(judge):
+    assert judge.read([(output(0.9, -5.0), 6.0)]) == pytest.approx(0.9)
+
+
+def test_what_no_encoder_read_is_a_low_risk_unless_the_guard_is_certain(judge):
+    assert judge.read([], unread=2.0) == 0.3
+    assert judge.read([], unread=-4.0) == pytest.approx(1 / (1 + np.exp(4)))
+    assert judge.read([], unread=4.0) == pytest.approx(1 / (1 + np.exp(-4)))
+    assert judge.read([]) == 0.0

@@ -64,6 +64,7 @@ def classifier_for(
         heads=needed,
         upstream=folders,
         jailbreak_labels=catalog.modules.prompt_guard.positive_labels,
+        max_inspect_tokens=document.global_.router.blocking.max_inspect_tokens,
     )
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
 from srd.body.text import BoundedText, TextList
-from srd.evidence.conversation import Spoken, Text
+from srd.evidence.conversation import MOST_TEXT, Spoken, Text
 from srd.signals.base import Origin, Segment
 
 _ROLES = 16  # distinct roles that are counted by name; the rest is "other"
@@ -179,9 +179,9 @@ class Prompt:
         return [*self.users, passing]
 
     def spoken(self) -> tuple[Spoken, ...]:
-        """`in_turn` as values."""
+        """`in_turn` as values, of each text at most `MOST_TEXT` characters."""
         return tuple(
-            Spoken(m.place, tuple(Text(s.text.value(), s.start, s.end) for s in m.spoken))
+            Spoken(m.place, tuple(Text(s.text.ends(MOST_TEXT), s.start, s.end) for s in m.spoken))
             for m in self.in_turn
         )
 

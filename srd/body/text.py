@@ -159,6 +159,15 @@ class BoundedText:
         head, tail = self.parts()
         return head + OMISSION + tail if self.truncated else head + tail
 
+    def ends(self, limit: int) -> str:
+        """The text, or the first and last `limit // 2` of its characters joined by a newline."""
+        half = limit // 2
+        if self.size <= limit and not self.truncated:
+            return self.value()
+        head, tail = self.parts()
+        last = tail[-half:] if len(tail) >= half else (head + tail)[-half:]
+        return head[:half] + OMISSION + last
+
 
 class TextList:
     """Many texts within `limit` characters: the first ones and the most recent ones.

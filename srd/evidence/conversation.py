@@ -11,6 +11,11 @@ from dataclasses import dataclass
 
 from srd.evidence.human import Harness, Skipped, opening, readings
 
+#: Characters of one text, and of a conversation, that are searched for what a human wrote: its
+#: first message and the most recent ones. What decides is a few thousand of them.
+MOST_TEXT = 131_072
+MOST_TEXTS = 524_288
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -80,14 +85,25 @@ def conversation(
     harness: Harness, messages: Sequence[Spoken], *, before: int | None = None
 ) -> Conversation:
     """The human's turns of the messages, of those in front of place `before` only if it is given.
-    Linear in their texts."""
-    said = [m for m in messages if before is None or m.place < before]
+    Linear in their texts, of which not much more than `MOST_TEXTS` characters are read."""
+    said = _within([m for m in messages if before is None or m.place < before])
     turns = tuple(turn for m in said if (turn := _turn(harness, m)) is not None)
     if turns or not said:
         return Conversation(turns, harness=len(said) - len(turns))
     parts = tuple(Part(text.value, text) for text in said[-1].texts)
     whole = Part(" ".join(p.text for p in parts), _span(said[-1].texts))
     return Conversation((HumanTurn(said[-1].place, (whole,)),), True, len(said) - 1)
+
+
+def _within(messages: Sequence[Spoken]) -> Sequence[Spoken]:
+    """The first message, and of the others the most recent ones, within `MOST_TEXTS`; one of two
+    messages at least stays."""
+    room = MOST_TEXTS
+    for index in range(len(messages) - 1, 0, -1):
+        room -= sum(len(text.value) for text in messages[index].texts)
+        if room < 0 and index < len(messages) - 1:
+            return [messages[0], *messages[index + 1 :]]
+    return messages
 
 
 def _turn(harness: Harness, message: Spoken) -> HumanTurn | None:

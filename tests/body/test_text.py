@@ -112,3 +112,17 @@ def test_a_list_of_many_small_texts_is_bounded_too():
     for _ in range(10_000):
         texts.add("x")
     assert len(texts.values()) == 8192
+
+
+@pytest.mark.parametrize("limit", [20, 100_000])
+@pytest.mark.parametrize("size", [0, 8, 9, 20, 21, 5000])
+def test_the_ends_of_a_text_are_its_first_and_last_characters(limit, size):
+    text = BoundedText(limit)
+    whole = "".join(chr(97 + index % 26) for index in range(size))
+    for start in range(0, size, 7):
+        text.add(whole[start : start + 7])
+    ends = text.ends(8)
+    if size <= 8:
+        assert ends == whole
+    else:
+        assert ends == f"{whole[:4]}\n{whole[-4:]}"

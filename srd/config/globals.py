@@ -92,8 +92,9 @@ class HumanTemplate(Part, frozen=True, kw_only=True):
 class EvidenceRules(Part, frozen=True, kw_only=True):
     """Ours: what of a user's message no human wrote.
 
-    `harness_blocks`: `<name>` stands for everything from that tag to its closing tag, anything else
-    for a text that begins with it. Either list replaces the defaults (docs/evidence.md).
+    `harness_blocks`: `<name>` stands for everything from that tag to its closing tag, `[...]` for
+    itself, a line break and words for all from there on, other words for a text that begins with
+    them. Either list replaces the defaults (docs/evidence.md).
     """
 
     harness_blocks: tuple[Word, ...] | None = None

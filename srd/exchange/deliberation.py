@@ -411,6 +411,10 @@ class Deliberation:
         """What is unknown counts as its leaf says; but what the classifier can still say of the
         text is worth one forward, unless even that is given up."""
         subject = self._what_there_is()
+        if self._policy.enforces and not self._closed:
+            # No answer can help what must see a body that will not be seen.
+            if isinstance(self._see(subject, forced=True, blocking=True).verdict, Unanswered):
+                return refusals.policy_unanswered()
         if not self._hopeless:
             self._hearing.turn_to(subject, keep_confident=True)
             sight = self._see(subject)

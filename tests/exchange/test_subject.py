@@ -18,7 +18,8 @@ LAST = policy_of(PLAIN.replace("  router:\n", "  router:\n    conversation: last
 GUARDED = policy_of(
     PLAIN.replace("    domains:", "    jailbreak: [{name: attack}]\n    domains:").replace(
         "rules: {operator: OR, conditions: [{type: keyword, name: thinking}]}",
-        "blocking: true\n      rules: {operator: OR, conditions: [{type: jailbreak, name: attack}]}",
+        "blocking: true\n      "
+        "rules: {operator: OR, conditions: [{type: jailbreak, name: attack}]}",
     )
 )
 

@@ -412,8 +412,8 @@ class Deliberation:
         text is worth one forward, unless even that is given up."""
         subject = self._what_there_is()
         if self._policy.enforces and not self._closed:
-            # No answer can help what must see a body that will not be seen.
-            if isinstance(self._see(subject, forced=True, blocking=True).verdict, Unanswered):
+            blocked = self._see(subject, forced=True, blocking=True)
+            if isinstance(blocked.verdict, Unanswered):  # it must see what will not be seen
                 return refusals.policy_unanswered()
         if not self._hopeless:
             self._hearing.turn_to(subject, keep_confident=True)

@@ -39,11 +39,12 @@ from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Engine, Final, Pending, Unanswered, Verdict
 from srd.evidence.fold import Topic
 from srd.exchange import refusals
+from srd.exchange.accounts import told
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
 from srd.exchange.memory import Memory
 from srd.exchange.policy import Policy
-from srd.exchange.subject import Subject, Witness, answer_of, told
+from srd.exchange.subject import Subject, Witness, answer_of
 from srd.plugins.errors import Immediate
 from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.reader import Reader
@@ -618,7 +619,7 @@ class Deliberation:
             scores=sight.evidence.scores,
             seed=blake2b(seed.encode("utf-8", "replace"), digest_size=8).digest(),
         )
-        return replace(decision, account=told(sight.subject.account, sight.topic))
+        return replace(decision, account=told(sight.subject.account, sight.topic, sight.held))
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""
@@ -633,6 +634,7 @@ class Deliberation:
             bytes_read=body.bytes_read,
             body_bytes=body.bytes_read if body.ended else plain,
             bytes_held=body.held,
+            account=self._witness.placed(decision.account, body),
         )
 
 

@@ -51,7 +51,8 @@ class Renderings:
         self._guarded(lambda: self._decided(record))
 
     def noted(self, record: ExchangeRecord, note: Noted) -> None:
-        """Count what is worth telling beside the decision; log the first of each late name."""
+        """Count what is worth telling beside the decision. Log what would have been refused, and
+        the first of each late name. A refusal stands in the line of the exchange's end."""
         self._guarded(lambda: self._noted(note))
 
     def ended(self, record: ExchangeRecord) -> None:
@@ -89,6 +90,9 @@ class Renderings:
 
     def _noted(self, note: Noted) -> None:
         self.metrics.noted(note)
+        if note.kind is NoteKind.WOULD_REFUSE:
+            fields = {"event": "would_refuse", "reason": note.reason, "detail": note.detail}
+            log.info("would_refuse", extra={"fields": fields})
         if note.kind is not NoteKind.LATE_MODEL_NAME or note.detail in self._late_names:
             return
         if len(self._late_names) < _LATE_NAMES:

@@ -112,6 +112,42 @@ def test_the_fields_are_upstreams(exchange):
     assert fields["routing_latency_ms"] == pytest.approx(3.0, abs=0.01)
 
 
+def test_refusals_are_counted_by_reason_and_what_is_only_observed_is_logged_with_its_leaves(
+    exchange, metrics, caplog
+):
+    record, _ = exchange()
+    renderings = Renderings(metrics, None)
+    caplog.set_level(logging.INFO, logger="srd")
+    unanswered = "policy_unanswered: jailbreak:attack, pii:any"
+    for note in (
+        Noted(NoteKind.REFUSED, unanswered),
+        Noted(NoteKind.REFUSED, "charset"),
+        Noted(NoteKind.WOULD_REFUSE, unanswered),
+    ):
+        renderings.noted(record, note)
+    told = metrics.render("")[0].decode()
+    for line in (
+        'srd_refused_total{reason="policy_unanswered"} 1',
+        'srd_refused_total{reason="charset"} 1',
+        'srd_would_refuse_total{reason="policy_unanswered"} 1',
+    ):
+        assert line in told
+    assert "jailbreak:attack" not in told
+    (line,) = [json.loads(JsonFormatter().format(one)) for one in caplog.records]
+    assert (line["event"], line["reason"]) == ("would_refuse", "policy_unanswered")
+    assert line["detail"] == unanswered
+
+
+def test_a_refusal_stands_in_the_line_of_the_exchanges_end(exchange, metrics, caplog):
+    record, _ = exchange()
+    record.outcome, record.refused_status = "refused", 503
+    record.notes["refused"] = "policy_unanswered: jailbreak:attack"
+    caplog.set_level(logging.INFO, logger="srd")
+    Renderings(metrics, None).ended(record)
+    (line,) = [r for r in caplog.records if r.msg == "exchange_ended"]
+    assert json.loads(JsonFormatter().format(line))["refused"] == record.notes["refused"]
+
+
 def test_notes_are_counted_by_kind_and_the_first_of_each_late_name_is_logged(
     exchange, metrics, caplog
 ):

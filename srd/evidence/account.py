@@ -96,6 +96,12 @@ def line(account: Account) -> str:
     return "; ".join(parts)
 
 
+def pin(account: Account) -> str:
+    """What binds the conversation to a model, in a word: "" for nothing, "unknown" where only the
+    backend has the turns that may."""
+    return account.pinned or ("unknown" if account.pin_unknown else "")
+
+
 def _which(account: Account) -> str:
     if account.decides is None:
         return "no user's text"

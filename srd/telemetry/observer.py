@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from srd.decide.decision import Decision
+from srd.evidence.account import NOTHING, pin
 from srd.exchange.commands import Noted, NoteKind, Observed
 from srd.telemetry import logs
 from srd.telemetry.metrics import Metrics
@@ -113,7 +114,7 @@ class Renderings:
 
 def decision_fields(decision: Decision, record: ExchangeRecord) -> dict[str, object]:
     """Upstream's `routing_decision` event and what only srd knows; one of the four renderings."""
-    thinking = decision.reasoning
+    thinking, account = decision.reasoning, decision.account or NOTHING
     return {
         "event": "routing_decision",
         "reason_code": "model_specified" if decision.basis == "explicit" else "auto_routing",
@@ -128,6 +129,11 @@ def decision_fields(decision: Decision, record: ExchangeRecord) -> dict[str, obj
         "bytes_at_decision": decision.bytes_read,
         "bytes_held": decision.bytes_held,
         "stage": decision.stage,
+        "turn": account.turn,
+        "turns": len(account.turns),
+        "held": account.held,
+        "pinned": pin(account),
+        "characters_unread": account.unread,
         "fallback_reason": decision.fallback_reason,
         "routing_latency_ms": _milliseconds(record.first_byte_at, record.decided_at),
     }

@@ -15,6 +15,7 @@ import click
 from srd.classify.api import Ask, Scores
 from srd.cli.common import open_policy
 from srd.cli.diff import changes
+from srd.cli.evidence import evidence
 from srd.config import Document
 from srd.config.decisions import DecisionRule, Kind, kind_of
 from srd.config.rules import Leaf, RuleNode, leaf_key
@@ -22,6 +23,7 @@ from srd.config.scope import is_dead
 from srd.config.trees import KLEENE, fold, lines
 from srd.decide.decision import Basis, Decision
 from srd.decide.rules import truth_of
+from srd.exchange.commands import NoteKind
 from srd.exchange.offline import Outcome, run_body
 from srd.signals.base import UNKNOWN, Reading, Truth
 
@@ -55,8 +57,10 @@ def explain(
 ) -> None:
     """Explain the decision for the request body in the file BODY ("-": standard input).
 
-    Prints every rule with what its signals said (+ true, - false, ? unknown when it fell), the
-    chosen model, the headers that would be set, and the bytes of the body that would change.
+    Prints the evidence (which bytes decided, what in them no human wrote, the turns of the
+    conversation with their subjects, what was not read), every rule with what its signals said
+    (+ true, - false, ? unknown when it fell), the chosen model, the headers that would be set, and
+    the bytes of the body that would change.
 
     \b
     Exit status: 0 when the request goes on, 1 when srd would refuse it, 2 for bad usage.
@@ -95,10 +99,15 @@ def render(document: Document, outcome: Outcome, raw: bytes) -> Iterator[str]:
     decision = outcome.decision
     if decision is None:
         yield from _refused(outcome)
+        yield from _noted(outcome)
         if outcome.refused is None:
             yield "passed through: this request is not ours to route"
         return
     yield from _verdict(decision)
+    yield from _noted(outcome)
+    if decision.account is not None:
+        yield ""
+        yield from evidence(decision.account, raw)
     if decision.signals:
         yield ""
         yield from _tree(document, decision)
@@ -114,6 +123,16 @@ def _refused(outcome: Outcome) -> Iterator[str]:
     if outcome.refused is not None:
         yield f"answered by srd: HTTP {outcome.refused.status}"
         yield outcome.refused.body.decode("utf-8", "replace")
+
+
+def _noted(outcome: Outcome) -> Iterator[str]:
+    """Why it is refused, or would be: the leaves that were open are named here, never to a
+    client."""
+    for note in outcome.notes:
+        if note.kind is NoteKind.REFUSED:
+            yield f"refused     {note.detail}"
+        elif note.kind is NoteKind.WOULD_REFUSE:
+            yield f"observed    would be refused: {note.detail}"
 
 
 def _verdict(decision: Decision) -> Iterator[str]:

@@ -116,12 +116,12 @@ def turn_text(text: str) -> str:
 
 def told(topic: Topic) -> str:
     """One short line: "held since turn 1: math .97; turn 5 said other .41". Turns count from 1."""
-    line = f"held since turn {topic.turn + 1}: {topic.label} {_share(topic.confidence)}"
+    line = f"held since turn {topic.turn + 1}: {topic.label} {share(topic.confidence)}"
     later = topic.said[bisect.bisect_right(topic.said, topic.turn, key=lambda entry: entry[0]) :]
     if not later:
         return line
     turn, label, confidence = later[-1]
-    return f"{line}; turn {turn + 1} said {label} {_share(confidence)}"
+    return f"{line}; turn {turn + 1} said {label} {share(confidence)}"
 
 
 def best(score: Mapping[str, float]) -> tuple[str, float]:
@@ -145,5 +145,6 @@ def _names_subject(turn: str) -> bool:
     return len(turn) >= SHORTEST and subject_words(turn) > 0
 
 
-def _share(value: float) -> str:
+def share(value: float) -> str:
+    """A confidence as it is told: ".97", "1.00"."""
     return f"{value:.2f}".removeprefix("0")

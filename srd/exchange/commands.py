@@ -126,6 +126,8 @@ class NoteKind(enum.StrEnum):
     SYSTEM_PROMPT_MISSED = "system_prompt_missed"  # asked for and not written
     UNREAD = "unread"  # our path, and the body was not read; the detail is the reason
     PARTIAL_UNROUTABLE = "partial_unroutable"  # BUFFERED_PARTIAL: only a prefix came
+    REFUSED = "refused"  # the detail is the refusal's reason
+    WOULD_REFUSE = "would_refuse"  # the same, where a rule that blocks only observes
     NOT_CARRIED_OUT = "not_carried_out"  # a plugin that this API has no place for
     FAULT = "fault"  # of ours; the detail is the exception's name
 
@@ -138,6 +140,11 @@ class Noted:
     kind: NoteKind
     detail: str = ""
     error: BaseException | None = None
+
+    @property
+    def reason(self) -> str:
+        """The detail's first word, of a fixed set where the kind says so: a label."""
+        return self.detail.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)

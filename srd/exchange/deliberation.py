@@ -55,7 +55,8 @@ class Deliberation:
     upstream does. `kept`: it comes in one message, so reading on holds nothing more.
     `look` after every event that may have changed the evidence; it returns the outcome once there
     is one. `ask` is then the question that must be answered before the next look can help, if any.
-    `unanswered` names what a rule that blocks would have refused, where it only observes.
+    `unanswered` are the leaves for want of which it would have been refused, where rules that block
+    only observe; `would_refuse` is that refusal, or another one that is only observed.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Deliberation:
         self._awaits_end = False  # ... and until the body's end is announced
         self._outcome: Outcome | None = None
         self.unanswered: frozenset[str] = frozenset()
+        self.would_refuse: Immediate | None = None
 
     def __repr__(self) -> str:
         state = f"forced={self._forced}" if self._forced else repr(self._stages)
@@ -117,16 +119,23 @@ class Deliberation:
     @property
     def most_bytes(self) -> int | None:
         """Inflated bytes after which it is judged as well, attachments and all; None: never."""
-        most = self._policy.document.global_.router.limits.max_request_bytes_held
+        most = self._most
+        if self._too_much and not self._policy.enforces:
+            return None
         if self._whole or self._kept or self._forced is not None:
-            return most + 1 if self._policy.refuses else None
-        return most + 1
+            return most if self._policy.must_see else None
+        return most
+
+    @property
+    def _most(self) -> int:
+        """The first inflated byte that is not held any more."""
+        return self._policy.document.global_.router.limits.max_request_bytes_held + 1
 
     def at_checkpoint(self) -> None:
         """The body was read up to a checkpoint: budgets may be spent."""
         early, body = self._policy.early, self._body
         if self.most_bytes is not None and body.bytes_read >= self.most_bytes:
-            self._too_much = self._policy.refuses
+            self._too_much = self._policy.must_see
             self.force(Basis.BUDGET)
         if self._whole:
             return
@@ -138,7 +147,7 @@ class Deliberation:
     @property
     def _is_spared(self) -> bool:
         """True where holding more than `max_held_bytes` is what was asked for."""
-        return self._policy.refuses or (self._kept and self._policy.blocks)
+        return self._policy.must_see or (self._kept and self._policy.blocks)
 
     def _pass_budget(self) -> None:
         """From here on only what is here now counts, and the first human text if none is."""
@@ -228,7 +237,9 @@ class Deliberation:
     def _judge(self, now: float) -> Outcome | None:
         """The outcome for a body that is routed, whatever name may still come."""
         if self._too_much:
-            return refusals.too_much_held(self.most_bytes or 0)
+            refused = self._refused(refusals.too_much_held(self._most))
+            if refused is not None:
+                return refused
         if self._failed:
             return self._without_scores()
         if self.ask is not None:
@@ -399,8 +410,10 @@ class Deliberation:
     def _without_turns(self) -> Immediate | None:
         """What a body gets whose prompt is not here, or is in a form that nobody here can read."""
         prompt = self._body.prompt
-        if prompt.hidden and self._policy.refuses:
-            return refusals.hidden_prompt()
+        if prompt.hidden and self._policy.must_see:
+            refused = self._refused(refusals.hidden_prompt())
+            if refused is not None:
+                return refused
         if prompt.has_messages or self._body.stands_in:
             return None
         return refusals.no_prompt()
@@ -414,7 +427,7 @@ class Deliberation:
         if self._policy.enforces and not self._closed:
             blocked = self._see(subject, forced=True, blocking=True)
             if isinstance(blocked.verdict, Unanswered):  # it must see what will not be seen
-                return refusals.policy_unanswered()
+                return self._unanswered(blocked.verdict)
         if not self._hopeless:
             self._hearing.turn_to(subject, keep_confident=True)
             sight = self._see(subject)
@@ -435,9 +448,8 @@ class Deliberation:
         """The verdict with what is unknown counted as its leaf says, or the refusal."""
         sight = self._see(subject, forced=True)
         if isinstance(sight.verdict, Unanswered):
-            if self._policy.enforces:
-                return refusals.policy_unanswered()
-            self.unanswered = sight.verdict.blocking
+            if (refused := self._unanswered(sight.verdict)) is not None:
+                return refused
             sight.verdict = sight.verdict.otherwise
         return self._conclude(sight, basis)
 
@@ -448,12 +460,23 @@ class Deliberation:
         for blocking in (True, False):  # a leaf that routes may refuse too, where it says so
             sight = self._see(subject, forced=True, blocking=blocking)
             if isinstance(sight.verdict, Unanswered):
-                if self._policy.enforces:
-                    return refusals.policy_unanswered()
-                self.unanswered |= sight.verdict.blocking
+                if (refused := self._unanswered(sight.verdict)) is not None:
+                    return refused
             elif blocking and isinstance(sight.verdict, Final) and sight.verdict.rule is not None:
                 return self._conclude(sight, Basis.FALLBACK)
         return fallback
+
+    def _unanswered(self, verdict: Unanswered) -> Immediate | None:
+        if not self._policy.enforces:
+            self.unanswered = verdict.blocking
+        return self._refused(refusals.policy_unanswered(leaves=verdict.blocking))
+
+    def _refused(self, refusal: Immediate) -> Immediate | None:
+        """The refusal; where rules that block only observe it is kept, and the request passes."""
+        if self._policy.enforces:
+            return refusal
+        self.would_refuse = self.would_refuse or refusal
+        return None
 
     # -- parts -----------------------------------------------------------------------------------
 
@@ -485,6 +508,7 @@ class Deliberation:
             bytes_read=body.bytes_read,
             body_bytes=body.bytes_read if body.ended else plain,
             bytes_held=body.held,
+            account=self._witness.placed(decision.account, body),
         )
 
 

@@ -27,11 +27,13 @@ class Gate(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """`refusal` answers at once; `unread` is why a body on one of our paths is not read."""
+    """`refusal` answers at once; `unread` is why a body on one of our paths is not read;
+    `would_refuse` is a refusal that is only observed."""
 
     gate: Gate = Gate.PASS
     refusal: Immediate | None = None
     unread: str = ""
+    would_refuse: Immediate | None = None
 
 
 def admit(
@@ -42,27 +44,37 @@ def admit(
     if router.include_config_models_in_list and is_model_list(facts) and not facts.tunnel:
         return Admission(refusal=model_list(policy.document, now=now))
     if too_many_headers(facts, policy.header_entries):
-        return Admission(refusal=refusal(431, "too many headers that only the router may set"))
+        return Admission(
+            refusal=refusal(431, "too many headers that only the router may set", reason="headers")
+        )
     if facts.route.kind is Kind.PASS or facts.method != "POST":
         return Admission(unread=facts.unread)
     if (refused := _refused(facts, policy, end=end)) is not None:
         return Admission(refusal=refused)
     if end:
         return Admission()
+    unseen = _unseen(facts) if policy.must_see else None
+    if unseen is not None and policy.enforces:
+        return Admission(refusal=unseen)
     if facts.unread or not mode_routes:
-        return Admission(unread=facts.unread or "mode")
-    return Admission(gate=Gate.NAMED if facts.named else Gate.ROUTE)
+        return Admission(unread=facts.unread or "mode", would_refuse=unseen)
+    return Admission(gate=Gate.NAMED if facts.named else Gate.ROUTE, would_refuse=unseen)
 
 
 def _refused(facts: RequestFacts, policy: Policy, *, end: bool) -> Immediate | None:
     most = policy.document.global_.router.streamed_body.max_bytes
     if facts.content_length is not None and facts.content_length > most > 0 and not end:
         return refusals.too_large(most)
-    ours = facts.route.kind is Kind.ROUTED
-    if ours and facts.unread in UNSUPPORTED and policy.blocks and not end:
-        return refusals.not_readable(facts.unread)
-    if ours and facts.charset and policy.blocks and not end:
-        return refusals.not_readable("charset")
     if (name := facts.contradiction(policy.user_headers)) is not None:
-        return refusal(400, f"the header {name} says two different things")
+        said = f"the header {name} says two different things"
+        return refusal(400, said, reason="contradiction")
     return None
+
+
+def _unseen(facts: RequestFacts) -> Immediate | None:
+    """The refusal of a body that no rule can see, and a backend perhaps reads."""
+    if facts.route.kind is not Kind.ROUTED:
+        return None
+    if facts.unread in UNSUPPORTED:
+        return refusals.not_readable(facts.unread)
+    return refusals.not_readable("charset") if facts.charset else None

@@ -16,10 +16,11 @@ from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending, Verdict
 from srd.evidence.fold import Topic
+from srd.exchange.accounts import told
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.facts import RequestFacts
 from srd.exchange.policy import Policy
-from srd.exchange.subject import Subject, answer_of, told
+from srd.exchange.subject import Subject, answer_of
 from srd.signals.base import Evidence, Reach, Reading, Truth
 from srd.signals.reader import Reader
 from srd.signals.readings import is_open
@@ -188,7 +189,7 @@ class Hearing:
             scores=sight.evidence.scores,
             seed=blake2b(seed.encode("utf-8", "replace"), digest_size=8).digest(),
         )
-        return replace(decision, account=told(sight.subject.account, sight.topic))
+        return replace(decision, account=told(sight.subject.account, sight.topic, sight.held))
 
 
 def _asked(ask: Ask) -> tuple[str, ...]:

@@ -24,10 +24,11 @@ from srd.plugins.errors import Immediate
 @dataclass(frozen=True, slots=True)
 class Passes:
     """It passes. `model`: what all its models become, None where nothing is edited. `unread`: why
-    nobody looked at all its names, "" where somebody did."""
+    nobody looked at all its names, "" where somebody did. `would_refuse`: what is only observed."""
 
     model: str | None = None
     unread: str = ""
+    would_refuse: Immediate | None = None
 
 
 def shape_of(facts: RequestFacts) -> Shape:
@@ -73,7 +74,10 @@ class NameLook:
             return Passes(unread="unreadable")
         if not self._batch or (complete and not body.names_missed):
             return Passes()
-        return refusals.batch_unread() if self._policy.blocks else Passes(unread="batch")
+        if not self._policy.must_see:
+            return Passes(unread="batch")
+        refused = refusals.batch_unread()
+        return refused if self._policy.enforces else Passes(unread="batch", would_refuse=refused)
 
     @property
     def _speaks(self) -> str | None:

@@ -19,6 +19,7 @@ from srd.exchange.commands import (
     AskClassifier,
     Command,
     Decided,
+    Noted,
     Refuse,
     ReplyChunk,
     ReplyHeaders,
@@ -56,6 +57,7 @@ class Outcome:
     set_headers: tuple[tuple[str, bytes], ...] = ()
     remove_headers: tuple[str, ...] = ()
     asks: list[Ask] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
     body_read_at_decision: int = 0
 
 
@@ -95,6 +97,8 @@ def run_body(
                     feed(ScoresFailed(ask_id, str(error)))
             case Decided(decision):
                 outcome.decision = decision
+            case Noted():
+                outcome.notes.append(command)
             case Refuse(immediate):
                 outcome.refused = immediate
             case ReplyHeaders("request", set_headers, remove_headers):

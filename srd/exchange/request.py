@@ -78,7 +78,7 @@ class RequestHalf(Passage):
     def full(self) -> bool:
         """True when reading on would hold more than the cap: the driver takes no body message."""
         cap = self._policy.early.max_held_bytes
-        if self._policy.refuses:
+        if self._policy.must_see:
             cap = self._router.limits.max_request_bytes_held
         return self.state is State.HOLDING and self._asked > 0 and self.held >= cap
 
@@ -100,12 +100,14 @@ class RequestHalf(Passage):
         if verdict.refusal is not None:
             return self._refuse(verdict.refusal)
         noted: list[Command] = []
+        if verdict.would_refuse is not None:
+            noted += self._observed(verdict.would_refuse)
         if verdict.unread:
-            noted = self._note(NoteKind.UNREAD, verdict.unread)
+            noted += self._note(NoteKind.UNREAD, verdict.unread)
         if event.end or verdict.gate is Gate.PASS:
             self._become(State.DONE if event.end else State.FLOWING)
             return [*noted, *self._reply.pass_headers(facts)]
-        return [*self._hold(verdict.gate), *self._reply.hold_headers(facts)]
+        return [*noted, *self._hold(verdict.gate), *self._reply.hold_headers(facts)]
 
     def _hold(self, gate: Gate) -> list[Command]:
         reply, facts = self._reply, self.facts
@@ -223,9 +225,12 @@ class RequestHalf(Passage):
         return commands
 
     def _unroutable(self) -> list[Command]:
-        if self._policy.blocks:
-            return self._refuse(refusals.only_a_part())
-        noted = self._note(NoteKind.PARTIAL_UNROUTABLE)
+        noted: list[Command] = []
+        if self._policy.must_see:
+            if self._policy.enforces:
+                return self._refuse(refusals.only_a_part())
+            noted += self._observed(refusals.only_a_part())
+        noted += self._note(NoteKind.PARTIAL_UNROUTABLE)
         return [*noted, *self._pass_by("")]
 
     def on_tail_body(self, event: BodyArrived, now: float) -> list[Command]:
@@ -356,9 +361,10 @@ class RequestHalf(Passage):
         if isinstance(found, Immediate):
             return self._refuse(found)
         body = self._expect_body()
+        noted = [] if found.would_refuse is None else self._observed(found.would_refuse)
         half = self.arrival is Arrival.LAST_MESSAGE and not (body.ended or body.whole)
         keep = None if half and self.facts.coding else found.model  # half a packed body stays so
-        return self._pass_by(found.unread, keep)
+        return [*noted, *self._pass_by(found.unread, keep)]
 
     def _unreadable(self, bad: Exception, now: float) -> list[Command]:
         """The client's body is broken: refused while nothing has left, passed on otherwise. One
@@ -371,9 +377,12 @@ class RequestHalf(Passage):
             return self._pass_by("unreadable")
         if self.facts.json or isinstance(bad, InflateLimit):
             return self._refuse(refusals.unreadable(bad))
-        if self._policy.blocks:
-            return self._refuse(refusals.not_readable("content_type"))
-        return self._pass_by("content_type")
+        if not self._policy.must_see:
+            return self._pass_by("content_type")
+        refused = refusals.not_readable("content_type")
+        if self._policy.enforces:
+            return self._refuse(refused)
+        return [*self._observed(refused), *self._pass_by("content_type")]
 
     # -- the commit -------------------------------------------------------------------------------
 
@@ -430,8 +439,11 @@ class RequestHalf(Passage):
         if what.immediate is not None:
             if self.state is State.TAIL:
                 raise ExchangeBug("there is no model, and the headers are out")
-            return self._answer(outcome, what)
-        return self._commit(what.stamped(outcome), what)
+            done = self._answer(outcome, what)
+        else:
+            done = self._commit(what.stamped(outcome), what)
+        observed = deliberation.would_refuse
+        return done if observed is None else [*self._observed(observed), *done]
 
     def _await_stream(self, body: Body, outcome: Outcome) -> list[Command]:
         """Nothing will be forwarded, so nothing is held: the body is read for one member more, and
@@ -501,10 +513,16 @@ class RequestHalf(Passage):
 
     def _refuse(self, immediate: Immediate) -> list[Command]:
         dropped = self._drop_ask()
+        if immediate.reason:
+            dropped += self._note(NoteKind.REFUSED, immediate.reason)
         self._forget()
         self.refused = True
         self._become(State.CLOSED)
         return [*dropped, StopTimers(), Refuse(self._named(immediate))]
+
+    def _observed(self, immediate: Immediate) -> list[Command]:
+        """A refusal that is only told: rules that block are observed."""
+        return self._note(NoteKind.WOULD_REFUSE, immediate.reason)
 
     def _named(self, immediate: Immediate) -> Immediate:
         """A refusal that says which request it is for, as its API has it."""

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 from srd.body.body import Body
 from srd.classify.api import Ask, Scores
 from srd.evidence import fold
-from srd.evidence.account import NOTHING, Account, Deciding
+from srd.evidence.account import NOTHING, Account
 from srd.evidence.conversation import (
     Conversation,
     HumanTurn,
-    Part,
     Spoken,
     beginning,
     conversation,
     whole_beginning,
 )
-from srd.evidence.excerpt import Excerpt, combine, excerpt
+from srd.evidence.excerpt import combine, excerpt
 from srd.evidence.weigh import cut
+from srd.exchange import accounts
 from srd.exchange.policy import Policy
 from srd.signals.base import Segment
 
@@ -105,6 +105,7 @@ class Witness:
         self._harness = policy.harness
         self._windows = policy.windows
         self._origins = policy.origins
+        self._pins = policy.pins
 
     def __repr__(self) -> str:
         return f"<Witness windows={self._windows}>"
@@ -137,7 +138,12 @@ class Witness:
         """A beginning as evidence."""
         window = window or self._windows[-1]
         shown = text[: cut(text, window)]
-        return Subject(text=text, raw=text, window=window, asked=(shown,))
+        account = accounts.begun(len(text), len(text) - len(shown))
+        return Subject(text=text, raw=text, window=window, asked=(shown,), account=account)
+
+    def placed(self, account: Account | None, body: Body) -> Account | None:
+        """The account as the record has it: where in this body the text stands."""
+        return accounts.placed(account, body, self._harness, pins=self._pins)
 
     # -- all turns
 
@@ -146,13 +152,19 @@ class Witness:
         conversation is bound to a model. `whole`: the body has been read to its end."""
         prompt = body.prompt
         said = conversation(self._harness, prompt.spoken(), before=at)
-        last, window = said.last, self._windows[-1]
+        last, window, segments = said.last, self._windows[-1], self._segments(body)
+
+        def account(unread: int) -> Account:
+            return accounts.of_turns(
+                body, said, unread=unread, segments=segments, at=at, pins=self._pins
+            )
+
         if last is None:
             text = " ".join(prompt.non_user)
             asked = excerpt([text], window)
             return Subject(
                 text=text, raw=text, window=window, asked=asked.texts,
-                segments=self._segments(body), turns=True, whole=whole,
+                segments=segments, turns=True, whole=whole, account=account(asked.unread),
             )  # fmt: skip
         asked = excerpt([part.text for part in last.parts], window)
         holds = len(said.turns) > 1 and self._router.conversation == "hold"
@@ -163,10 +175,10 @@ class Witness:
             asked=asked.texts,
             earlier=_earlier(said) if holds else (),
             said=tuple(_texts(turn) for turn in said.turns) if holds else (),
-            segments=self._segments(body),
+            segments=segments,
             turns=True,
             whole=whole,
-            account=_account(said, last, asked, body),
+            account=account(asked.unread),
         )
 
     def _segments(self, body: Body) -> tuple[Segment, ...]:
@@ -204,30 +216,8 @@ def _raw(messages: Sequence[Spoken], place: int) -> str:
     return " ".join(text.value for text in found.texts) if found else ""
 
 
-def _account(said: Conversation, last: HumanTurn, asked: Excerpt, body: Body) -> Account:
-    bound = body.prompt.bound
-    return Account(
-        texts=tuple(_deciding(last.place, part) for part in last.parts),
-        turns=len(said.turns),
-        harness=said.harness,
-        unread=asked.unread,
-        pinned=bound.kind if bound is not None else "",
-        unfiltered=said.unfiltered,
-    )
-
-
-def _deciding(place: int, part: Part) -> Deciding:
-    source = part.source
-    return Deciding(place, source.start, source.end, len(part.text), part.skipped)
-
-
 def answer_of(ask: Ask, scores: Scores) -> Mapping[str, float] | None:
     """The distribution of a turn that was asked about by itself."""
     if scores.domain is None:
         return None
     return combine((ask.text, *ask.turns), (scores.domain, *scores.turns))
-
-
-def told(account: Account, topic: fold.Topic | None) -> Account:
-    """The account with what the fold said."""
-    return account if topic is None else replace(account, held=fold.told(topic))

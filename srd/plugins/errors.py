@@ -22,12 +22,15 @@ _ID = re.compile(r"[!-~]{1,128}")
 @dataclass(frozen=True, slots=True)
 class Immediate:
     """A complete response. `body` is valid UTF-8: AgentGateway reads it as a string. `error` is
-    the object that a refusal's body holds, None in other answers."""
+    the object that a refusal's body holds, None in other answers. `reason` is for whoever watches,
+    never for the client: a word, which labels a metric, or a word, a colon and what only the
+    document names."""
 
     status: int
     headers: tuple[tuple[str, bytes], ...] = ()
     body: bytes = b""
     error: Mapping[str, object] | None = field(default=None, compare=False)
+    reason: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         return f"<Immediate {self.status} {len(self.body)} B>"
@@ -60,12 +63,13 @@ def refusal(
     code: str = "",
     kind: str = "invalid_request_error",
     retry_after: int | None = None,
+    reason: str = "",
 ) -> Immediate:
     """The JSON error as upstream writes it: `{"error": {"message", "type", "code"}}`.
 
     `code` "" is the status, as upstream. 429 is a `rate_limit_error` on the response path
     `rate_limited`. 429 and 503 say when to come back, in seconds (0: they do not). Any character is
-    allowed in `message`; the body is ASCII.
+    allowed in `message`; the body is ASCII. `reason` is Immediate's.
     """
     limited = status == 429
     error = {
@@ -82,4 +86,4 @@ def refusal(
         seconds = RETRY_AFTER if retry_after is None else retry_after
         if seconds:
             headers.append(("retry-after", b"%d" % seconds))
-    return Immediate(status, tuple(headers), _dumped({"error": error}), error)
+    return Immediate(status, tuple(headers), _dumped({"error": error}), error, reason)

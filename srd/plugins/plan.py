@@ -168,7 +168,7 @@ def _no_model(decision: Decision) -> Immediate:
     The client could have named one, except where we failed to decide.
     """
     message = f'no model is available for "{decision.requested_model or ""}"'
-    return refusal(503 if decision.basis is Basis.FALLBACK else 400, message)
+    return refusal(503 if decision.basis is Basis.FALLBACK else 400, message, reason="no_model")
 
 
 def _edits(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from srd.evidence.account import line
 from srd.plugins.errors import SCHEMA_VERSION
 from srd.plugins.headers import SPOOFABLE_PREFIXES, header_value
 from srd.plugins.table import debug_headers
@@ -28,8 +29,8 @@ def response_headers(
     """Headers to set on a response that came from upstream. Empty values are left out.
 
     A 2xx also says what was decided, a 4xx and a 5xx which model failed; `debug` (request header
-    `x-vsr-debug: true`) also which signals matched and what the plugins did. We always say category
-    and reasoning, upstream in debug only.
+    `x-vsr-debug: true`) also which signals matched, which turn decided and what the plugins did.
+    We always say category and reasoning, upstream in debug only.
     """
     headers = [SCHEMA_VERSION, ("x-vsr-response-path", b"upstream")]
     if 200 <= status < 300:
@@ -80,6 +81,8 @@ def _debug(decision: Decision) -> Iterator[tuple[str, str]]:
             yield f"x-vsr-matched-{entry.header}", ",".join(matched.get(entry.name, ()))
     total = "?" if decision.body_bytes is None else str(decision.body_bytes)
     yield "x-vsr-decision-bytes", f"{decision.bytes_read}/{total}"
+    if decision.account is not None:
+        yield "x-vsr-decision-evidence", line(decision.account)
     for entry in TABLE:
         if entry.score_header and entry.name in scores:
             yield entry.score_header, str(int(scores[entry.name]))

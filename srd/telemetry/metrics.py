@@ -152,6 +152,12 @@ class Metrics:
             "srd_late_model_names", "Explicit names behind late_model_bytes: rewritten."
         )
         self._unread = Counter("srd_unread", "Bodies on our paths that passed unread.", ("reason",))
+        self._refusals = Counter("srd_refused", "Requests refused by srd.", ("reason",))
+        self._would_refuse = Counter(
+            "srd_would_refuse",
+            "Requests that passed and would have been refused: blocking.mode is observe.",
+            ("reason",),
+        )
         self._faults = Counter("srd_faults", "Faults of srd by exception.", ("error",))
 
     def _families(self) -> list[Family]:
@@ -233,6 +239,10 @@ class Metrics:
             self._unread.add(note.detail)
         elif note.kind is NoteKind.FAULT:
             self._faults.add(note.detail)
+        elif note.kind is NoteKind.REFUSED:
+            self._refusals.add(note.reason)
+        elif note.kind is NoteKind.WOULD_REFUSE:
+            self._would_refuse.add(note.reason)
 
     def ended(self, record: ExchangeRecord, trace_id: str = "") -> None:
         """The exchange is over."""

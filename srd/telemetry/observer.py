@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 
 from srd.decide.decision import Decision
+from srd.evidence.account import NOTHING, pin
 from srd.exchange.commands import Noted, NoteKind, Observed
 from srd.telemetry import logs
 from srd.telemetry.metrics import Metrics
@@ -51,7 +52,8 @@ class Renderings:
         self._guarded(lambda: self._decided(record))
 
     def noted(self, record: ExchangeRecord, note: Noted) -> None:
-        """Count what is worth telling beside the decision; log the first of each late name."""
+        """Count what is worth telling beside the decision. Log what would have been refused, and
+        the first of each late name. A refusal stands in the line of the exchange's end."""
         self._guarded(lambda: self._noted(note))
 
     def ended(self, record: ExchangeRecord) -> None:
@@ -89,6 +91,9 @@ class Renderings:
 
     def _noted(self, note: Noted) -> None:
         self.metrics.noted(note)
+        if note.kind is NoteKind.WOULD_REFUSE:
+            fields = {"event": "would_refuse", "reason": note.reason, "detail": note.detail}
+            log.info("would_refuse", extra={"fields": fields})
         if note.kind is not NoteKind.LATE_MODEL_NAME or note.detail in self._late_names:
             return
         if len(self._late_names) < _LATE_NAMES:
@@ -109,7 +114,7 @@ class Renderings:
 
 def decision_fields(decision: Decision, record: ExchangeRecord) -> dict[str, object]:
     """Upstream's `routing_decision` event and what only srd knows; one of the four renderings."""
-    thinking = decision.reasoning
+    thinking, account = decision.reasoning, decision.account or NOTHING
     return {
         "event": "routing_decision",
         "reason_code": "model_specified" if decision.basis == "explicit" else "auto_routing",
@@ -124,6 +129,11 @@ def decision_fields(decision: Decision, record: ExchangeRecord) -> dict[str, obj
         "bytes_at_decision": decision.bytes_read,
         "bytes_held": decision.bytes_held,
         "stage": decision.stage,
+        "turn": account.turn,
+        "turns": len(account.turns),
+        "held": account.held,
+        "pinned": pin(account),
+        "characters_unread": account.unread,
         "fallback_reason": decision.fallback_reason,
         "routing_latency_ms": _milliseconds(record.first_byte_at, record.decided_at),
     }

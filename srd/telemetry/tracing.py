@@ -27,6 +27,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from srd import DISTRIBUTION, __version__
 from srd.decide.decision import Decision
+from srd.evidence.account import line, pin
 from srd.exchange.commands import Observed
 from srd.telemetry.record import ExchangeRecord
 
@@ -282,6 +283,16 @@ def decision_attributes(decision: Decision) -> dict[str, Value]:
         "srd.memo_hit": decision.basis == "memo",
         "srd.fallback": decision.basis == "fallback",
     }
+    account = decision.account
+    if account is not None:
+        values |= {
+            "srd.evidence": line(account),
+            "srd.turn": account.turn,
+            "srd.turns": len(account.turns),
+            "srd.held": account.held,
+            "srd.pinned": pin(account),
+            "srd.characters_unread": account.unread,
+        }
     if decision.margin is not None:
         values["srd.margin"] = decision.margin
     if decision.fallback_reason:

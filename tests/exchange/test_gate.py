@@ -14,11 +14,14 @@ from srd.exchange.policy import Policy
 from srd.signals.authz import compile_role
 
 POLICY = policy_of(PLAIN)
-BLOCKING = policy_of(
-    PLAIN.replace(
-        "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
-        'plugins: [{type: fast_response, configuration: {message: "No."}}]',
-    )
+BLOCKED = PLAIN.replace(
+    "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
+    'plugins: [{type: fast_response, configuration: {message: "No."}}]',
+)
+BLOCKING = policy_of(BLOCKED)
+OBSERVING, ALLOWING = (
+    policy_of(BLOCKED.replace("  router:\n", f"  router:\n    blocking: {{{said}}}\n"))
+    for said in ("mode: observe", "on_error: allow")
 )
 CAPPED = policy_of(PLAIN.replace("streamed_body:", "streamed_body:\n      max_bytes: 5000"))
 LISTING = policy_of(
@@ -124,6 +127,25 @@ def test_a_charset_that_makes_another_text_of_the_bytes_is_refused_where_a_rule_
     assert gate(policy=BLOCKING, content_type=kind, end=True) == Admission()
     utf16 = "application/json; charset=utf-16"  # its bytes tell: they are JSON in one of the two
     assert gate(policy=BLOCKING, content_type=utf16) == Admission(gate=Gate.ROUTE)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "goes_on"),
+    [
+        ({"content_encoding": "snappy"}, "content_encoding", Gate.PASS),
+        ({"content_type": "application/json; charset=utf-7"}, "charset", Gate.ROUTE),
+    ],
+)
+def test_where_rules_that_block_only_observe_a_refusal_is_told_and_it_goes_on(
+    fields, reason, goes_on
+):
+    found = gate(policy=OBSERVING, **fields)
+    assert found.gate is goes_on
+    assert found.refusal is None
+    assert found.would_refuse is not None
+    assert found.would_refuse.reason == reason
+    assert gate(policy=ALLOWING, **fields) == gate(**fields)
+    assert gate("/v1/embeddings", policy=OBSERVING, **fields).would_refuse is None
 
 
 @pytest.mark.parametrize("policy", [POLICY, BLOCKING])

@@ -62,3 +62,11 @@ def test_a_name_that_is_nearly_known_gets_a_suggestion():
     known = frozenset({"math-expert", "law-expert"})
     assert "did you mean 'math-expert'" in told(refusals.unavailable("math-export", known))
     assert "did you mean" not in told(refusals.unavailable("zzz", known))
+
+
+def test_whoever_watches_is_told_which_leaves_were_open_and_the_client_is_not():
+    refused = refusals.policy_unanswered(leaves=["pii:any@block", "domain:law", "domain:law@block"])
+    assert refused.reason == "policy_unanswered: domain:law, pii:any"
+    assert refused.of_request("r-1").reason == refused.reason
+    assert b"pii" not in refused.of_request("r-1").body
+    assert refusals.policy_unanswered().reason == "policy_unanswered"

@@ -19,6 +19,7 @@ from playbook import (
     chunks,
     header_reply,
     headers,
+    no_scores,
     nothing,
     policy_of,
     pressure,
@@ -32,9 +33,11 @@ from playbook import (
 )
 
 from srd.body.body import Unsendable
+from srd.decide.decision import Basis
 from srd.exchange.commands import AskClassifier, Decided, DropAsk, NoteKind, ReplyChunk
 from srd.exchange.errors import ExchangeBug
 from srd.exchange.events import BodyArrived, BodyMode, RoomMade, ScoresArrived, Timer, TimerFired
+from srd.exchange.policy import Policy
 from srd.exchange.states import State
 
 POLICY = replace(policy_of(PLAIN), memo=None)  # no test remembers another
@@ -558,3 +561,127 @@ def test_named_bodies_are_told_apart_from_decided_ones(dialect):
     play << [header_reply("law-expert"), chunks(named, end=True)]
     assert play.decision.decision.basis == "explicit"
     assert play.decision.decision.name is None
+
+
+# -- what rules that block would refuse ------------------------------------------------------------
+
+_BLOCKED = PLAIN.replace(
+    "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]",
+    'blocking: true\n      plugins: [{type: fast_response, configuration: {message: "No."}}]',
+).replace("{type: keyword, name: thinking}", "{type: domain, name: other}")
+
+
+def _blocked(blocking: str, limits: str = "") -> Policy:
+    text = f"  router:\n    blocking: {{{blocking}}}\n" + (
+        f"    limits: {limits}\n" if limits else ""
+    )
+    return replace(policy_of(_BLOCKED.replace("  router:\n", text)), memo=None)
+
+
+SMALL = "{max_request_bytes_held: 4000}"
+
+
+def _by_deadline(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect, scorer=None)
+    play >> headers() >> body(MATH[:-2])
+    return play >> timer(Timer.DEADLINE)
+
+
+def _by_failure(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect, scorer=None)
+    return play >> headers() >> body(MATH, end=True) >> no_scores()
+
+
+def _by_type(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect)
+    return play >> headers(content_type="text/plain") >> body(b"no json", end=True)
+
+
+def _by_prefix(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect, mode=BodyMode.BUFFERED_PARTIAL)
+    play >> headers() << header_reply()
+    return play >> body(b'{"messages":[')
+
+
+def _by_tokens(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect)
+    raw = b'{"model":"auto","prompt":[1,2,3]}'
+    return play >> headers("/v1/completions") >> body(raw, end=True)
+
+
+def _by_size(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect)
+    play >> headers() >> body(BIG[:3000])
+    return play >> body(BIG[3000:], end=True)
+
+
+def _by_batch(policy: Policy, dialect: str) -> Playbook:
+    play = Playbook(policy, dialect)
+    raw = b'{"requests":[' + b"1," * 12_000 + b"1]}"
+    return play >> headers("/v1/messages/batches") >> body(raw, end=True)
+
+
+REFUSED = [
+    (_by_deadline, 503, "policy_unanswered: domain:other", "base-model"),
+    (_by_failure, 503, "policy_unanswered: domain:other", "base-model"),
+    (_by_type, 415, "content_type", None),
+    (_by_prefix, 413, "only_a_part", None),
+    (_by_tokens, 415, "hidden_prompt", "base-model"),
+    (_by_size, 413, "too_much_held", "math-expert"),
+    (_by_batch, 413, "batch", None),
+]
+
+
+def _notes(play: Playbook) -> list[tuple[NoteKind, str]]:
+    told = (NoteKind.REFUSED, NoteKind.WOULD_REFUSE)
+    return [(note.kind, note.detail) for note in play.made.notes if note.kind in told]
+
+
+@pytest.mark.parametrize(("send", "status", "reason", "model"), REFUSED)
+def test_a_refusal_is_told_with_its_reason_and_never_with_text(
+    dialect, send, status, reason, model
+):
+    play = send(_blocked("mode: enforce", SMALL), dialect)
+    (reply,) = [reply for reply in play.take() if reply.kind == "immediate"]
+    assert reply.status == status
+    assert b"domain" not in reply.body
+    assert _notes(play) == [(NoteKind.REFUSED, reason)]
+
+
+@pytest.mark.parametrize(("send", "status", "reason", "model"), REFUSED)
+def test_where_rules_that_block_only_observe_it_is_told_and_the_request_passes(
+    dialect, send, status, reason, model
+):
+    play = send(_blocked("mode: observe", SMALL), dialect)
+    assert not [reply for reply in play.take() if reply.kind == "immediate"]
+    assert _notes(play) == [(NoteKind.WOULD_REFUSE, reason)]
+    assert [made.decision.model for made in play.made.decided] == ([model] if model else [])
+
+
+@pytest.mark.parametrize(("send", "status", "reason", "model"), REFUSED)
+def test_where_errors_are_allowed_it_passes_as_upstream_has_it(
+    dialect, send, status, reason, model
+):
+    play = send(_blocked("on_error: allow", SMALL), dialect)
+    assert not [reply for reply in play.take() if reply.kind == "immediate"]
+    assert _notes(play) == []
+
+
+def test_what_is_observed_is_held_as_it_would_be_enforced(dialect):
+    """Else a request would be counted that could have been evaluated."""
+    raw = MATH.replace(b"x^3?", b"x^3? " * 8000)
+    for blocking in ("mode: enforce", "mode: observe"):
+        play = Playbook(_blocked(blocking), dialect)
+        play >> headers()
+        for at in range(0, len(raw), 5000):
+            play >> body(raw[at : at + 5000], end=at + 5000 >= len(raw))
+            play.take()
+        assert play.decision.decision.model == "math-expert"
+        assert play.decision.decision.basis is Basis.COMPLETE
+        assert _notes(play) == []
+
+
+def test_a_refusal_that_has_nothing_to_do_with_rules_is_told_too(dialect):
+    play = Playbook(POLICY, dialect) >> headers() >> body(b"{]", end=True)
+    play << refused(400)
+    assert _notes(play) == [(NoteKind.REFUSED, "malformed")]

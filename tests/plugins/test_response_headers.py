@@ -3,6 +3,7 @@
 import pytest
 
 from srd.decide.decision import Basis, SignalFact
+from srd.evidence.account import Account, Said
 from srd.plugins.response_headers import response_headers
 
 SIGNALS = (
@@ -89,3 +90,16 @@ def test_a_signal_that_matched_in_both_its_uses_is_listed_once(decide):
 def test_no_name_of_a_document_can_forge_a_header(decide):
     headers = response_headers(decide("math", name="a\r\nset-cookie: x"), status=200)
     assert all(32 <= byte < 127 for _, value in headers for byte in value)
+
+
+def test_debug_says_which_turn_decided_and_nobody_else_is_told(decide):
+    turns = (Said(0, 40, 60, "math", 0.97), Said(2, 90, 99, "other", 0.41))
+    held = "held since turn 1: math .97; turn 2 said other .41"
+    account = Account(turns=turns, decides=0, held=held, unread=120)
+    decision = decide("math", account=account)
+    name = "x-vsr-decision-evidence"
+    told = dict(response_headers(decision, status=200, debug=True))[name]
+    assert told == f"turn 1 of 2; {held}; 120 characters unread".encode()
+    assert name not in dict(response_headers(decision, status=200))
+    named = decide(None, basis=Basis.EXPLICIT)
+    assert name not in dict(response_headers(named, status=200, debug=True))

@@ -8,6 +8,7 @@ import pytest
 from playbook import CONFIG, Playbook, body, by_words, headers, policy_of, response_headers
 
 from srd.exchange.events import BodyMode
+from srd.exchange.policy import Policy
 from srd.telemetry.metrics import Metrics
 from srd.telemetry.record import ClassifierRun, ExchangeRecord
 
@@ -49,8 +50,9 @@ def exchange(policy) -> Callable[..., tuple[ExchangeRecord, dict[str, str]]]:
         extra: dict[str, str] | None = None,
         metadata: dict[str, str] | None = None,
         scorer=by_words,
+        about: Policy | None = None,
     ) -> tuple[ExchangeRecord, dict[str, str]]:
-        play = Playbook(policy, response_mode=BodyMode.NONE, scorer=scorer)
+        play = Playbook(about or policy, response_mode=BodyMode.NONE, scorer=scorer)
         play >> headers(extra=extra)
         play.take()
         play >> body(raw, end=True)

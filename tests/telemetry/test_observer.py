@@ -8,7 +8,7 @@ from click import unstyle
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from playbook import by_words
+from playbook import CONFIG, by_words, policy_of
 
 from srd.cli.explain import render as explain
 from srd.exchange.commands import Noted, NoteKind
@@ -73,6 +73,40 @@ def test_span_line_headers_and_explanation_say_the_same(
     assert said["bytes_at_decision"] == span["srd.bytes_at_decision"]
 
 
+def test_every_rendering_tells_the_same_evidence(policy, exchange, renderings, spans, caplog):
+    turns = ["what does a contract bind", "the weather is nice", "x " * 9000]
+    messages = [{"role": "user", "content": text} for text in turns]
+    raw = json.dumps({"model": "auto", "messages": messages}).encode()
+    about = policy_of(CONFIG.replace("budget_bytes: 2000", "budget_bytes: 90000"))
+    record, headers = exchange(raw, extra={"x-vsr-debug": "true"}, about=about)
+    caplog.set_level(logging.INFO, logger="srd")
+    renderings.headers(record)
+    renderings.decided(record)
+    renderings.ended(record)
+    (line,) = [r for r in caplog.records if r.msg == "routing_decision"]
+    said = json.loads(JsonFormatter().format(line))
+    span = dict(spans.get_finished_spans()[-1].attributes)
+    assert span["srd.evidence"] == headers["x-vsr-decision-evidence"]
+    assert said["held"] == span["srd.held"]
+    assert said["held"] == "held since turn 1: law .97; turn 3 said other .60"
+    assert (said["turn"], said["turns"]) == (span["srd.turn"], span["srd.turns"]) == (1, 3)
+    assert said["pinned"] == span["srd.pinned"] == ""
+    assert said["characters_unread"] == span["srd.characters_unread"] > 0
+    outcome = run_body(about, raw, by_words)
+    shown = unstyle("\n".join(explain(about.document, outcome, raw)))
+    assert f"evidence    {headers['x-vsr-decision-evidence']}" in shown
+
+
+def test_a_decision_on_no_text_has_no_evidence_to_tell(exchange, renderings, spans):
+    record, headers = exchange(json.dumps(CHAT | {"model": "law-expert"}).encode(),
+                               extra={"x-vsr-debug": "true"})  # fmt: skip
+    renderings.headers(record)
+    renderings.ended(record)
+    assert "x-vsr-decision-evidence" not in headers
+    assert "srd.evidence" not in spans.get_finished_spans()[-1].attributes
+    assert decision_fields(record.decision, record)["turn"] == 0
+
+
 def test_a_rendering_that_breaks_touches_nobody(metrics, exchange, monkeypatch, caplog):
     def broken(*_: object) -> None:
         raise RuntimeError("injected")
@@ -110,6 +144,42 @@ def test_the_fields_are_upstreams(exchange):
     for name in ("reason_code", "original_model", "selected_model", "decision"):
         assert name in fields
     assert fields["routing_latency_ms"] == pytest.approx(3.0, abs=0.01)
+
+
+def test_refusals_are_counted_by_reason_and_what_is_only_observed_is_logged_with_its_leaves(
+    exchange, metrics, caplog
+):
+    record, _ = exchange()
+    renderings = Renderings(metrics, None)
+    caplog.set_level(logging.INFO, logger="srd")
+    unanswered = "policy_unanswered: jailbreak:attack, pii:any"
+    for note in (
+        Noted(NoteKind.REFUSED, unanswered),
+        Noted(NoteKind.REFUSED, "charset"),
+        Noted(NoteKind.WOULD_REFUSE, unanswered),
+    ):
+        renderings.noted(record, note)
+    told = metrics.render("")[0].decode()
+    for line in (
+        'srd_refused_total{reason="policy_unanswered"} 1',
+        'srd_refused_total{reason="charset"} 1',
+        'srd_would_refuse_total{reason="policy_unanswered"} 1',
+    ):
+        assert line in told
+    assert "jailbreak:attack" not in told
+    (line,) = [json.loads(JsonFormatter().format(one)) for one in caplog.records]
+    assert (line["event"], line["reason"]) == ("would_refuse", "policy_unanswered")
+    assert line["detail"] == unanswered
+
+
+def test_a_refusal_stands_in_the_line_of_the_exchanges_end(exchange, metrics, caplog):
+    record, _ = exchange()
+    record.outcome, record.refused_status = "refused", 503
+    record.notes["refused"] = "policy_unanswered: jailbreak:attack"
+    caplog.set_level(logging.INFO, logger="srd")
+    Renderings(metrics, None).ended(record)
+    (line,) = [r for r in caplog.records if r.msg == "exchange_ended"]
+    assert json.loads(JsonFormatter().format(line))["refused"] == record.notes["refused"]
 
 
 def test_notes_are_counted_by_kind_and_the_first_of_each_late_name_is_logged(

@@ -7,8 +7,10 @@ from one account. It must not know who renders it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from srd.evidence.human import Skipped
+if TYPE_CHECKING:
+    from srd.evidence.human import Skipped
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,12 @@ about tokenizers, ONNX sessions or threads. This file imports nothing of srd.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: Forward windows in tokens; an ask names one. The characters that a window may read are bounded
 #: too, so that the text of an ask is a deterministic prefix, whatever the chunking was.

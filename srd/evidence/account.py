@@ -7,10 +7,13 @@ from one account. It must not know bodies, rules, nor who renders it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from srd.evidence.fold import share
-from srd.evidence.human import Skipped
-from srd.signals.base import Origin
+
+if TYPE_CHECKING:
+    from srd.evidence.human import Skipped
+    from srd.signals.base import Origin
 
 
 @dataclass(frozen=True, slots=True)

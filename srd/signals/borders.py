@@ -17,15 +17,16 @@ import re
 import sys
 import unicodedata
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from srd.signals import arrays as np
 from srd.signals.text import ASCII_WORD, CJK_CLASS, utf8
 
-Codes = npt.NDArray[np.uint32]
-Flags = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Codes = npt.NDArray[np.uint32]
+    Flags = npt.NDArray[np.bool_]
 
 #: Between a word and a character that is neither ASCII nor part of one.
 _SEPARATOR = 0x1F

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
-from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
+from srd.signals import arrays as np
+from srd.signals.prototypes import PrototypeBank, PrototypeOptions, build_bank, empty_bank
 
 #: By how much a text must be nearer to the category than to the background.
 MARGIN = 0.07
@@ -99,7 +98,7 @@ class ExampleCategory:
         """`texts` are examples and description; `background` the vectors of BACKGROUND."""
         bank = build_bank(texts, vectors, options)
         rest = [vector for vector in background if (bank.score(vector) or 0.0) < _OWN]
-        matrix = np.array(rest, dtype=np.float32) if rest else EMPTY.vectors
+        matrix = np.array(rest, dtype=np.float32) if rest else empty_bank().vectors
         return cls(name, bank, PrototypeBank(matrix, 0.0, _NEAREST))
 
     def margin(self, embedding: Sequence[float]) -> float | None:

@@ -6,21 +6,24 @@ thousands of words to dozens of keywords. Myers' bit-parallel recurrence (J. ACM
 must not know what a keyword rule is.
 """
 
+from __future__ import annotations
+
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-import numpy.typing as npt
-
+from srd.signals import arrays as np
 from srd.signals.text import MAX_CHARS, MAX_WORDS
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 #: Longer keywords have no fuzzy form: one machine word holds 64 letters.
 MAX_KEYWORD = 64
 
 _WORD = re.compile(r"[^\W_]+")
-_ONE = np.uint64(1)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,6 +44,7 @@ class FuzzyWords:
     @classmethod
     def of(cls, keywords: Sequence[str], threshold: int) -> Self:
         """Keywords keep their indices; empty ones and those over 64 letters match nothing."""
+        _ones_of_16()  # its table is built now rather than with the first request
         lowered = tuple(k.lower() for k in keywords)
         index = [i for i, k in enumerate(lowered) if 0 < len(k) <= MAX_KEYWORD]
         letters = sorted({ord(c) for i in index for c in lowered[i]})
@@ -78,7 +82,7 @@ class FuzzyWords:
         """The pairs that may be close: an edit changes the length by one at most, and takes one
         letter at most out of the set of a word's letters."""
         slots = self._masks.shape[1]
-        bits = _ONE << (np.arange(slots, dtype=np.uint64) % np.uint64(64))
+        bits = np.uint64(1) << (np.arange(slots, dtype=np.uint64) % np.uint64(64))
         bits[-1] = 0  # any other letter, and padding
         theirs = np.bitwise_or.reduce(bits[letters], axis=1)
         ours = np.bitwise_or.reduce(np.where(self._masks != 0, bits, np.uint64(0)), axis=1)
@@ -121,7 +125,8 @@ class FuzzyWords:
         the keyword; the distance is followed along the bottom row and taken at the word's end.
         """
         rows = self._lengths[keyword]
-        bottom = _ONE << (rows - 1).astype(np.uint64)
+        one = np.uint64(1)
+        bottom = one << (rows - 1).astype(np.uint64)
         pv = np.full(len(keyword), ~np.uint64(0))
         mv = np.zeros(len(keyword), dtype=np.uint64)
         score = rows.copy()
@@ -134,8 +139,8 @@ class FuzzyWords:
             score += (hp & bottom) != 0
             score -= (hn & bottom) != 0
             np.copyto(result, score, where=lengths[word] == column + 1)
-            hp = (hp << _ONE) | _ONE
-            pv = (hn << _ONE) | ~(d0 | hp)
+            hp = (hp << one) | one
+            pv = (hn << one) | ~(d0 | hp)
             mv = d0 & hp
         return result
 
@@ -143,12 +148,15 @@ class FuzzyWords:
         return f"<FuzzyWords of {len(self.keywords)} within {self.threshold}>"
 
 
-_ONES = np.array([bin(number).count("1") for number in range(1 << 16)], dtype=np.uint8)
+@functools.cache
+def _ones_of_16() -> npt.NDArray[np.uint8]:
+    """[number of 16 bits] -> how many of them are set."""
+    return np.array([number.bit_count() for number in range(1 << 16)], dtype=np.uint8)
 
 
 def _ones(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """How many bits of each are set."""
     halves: npt.NDArray[np.int64] = (
-        _ONES[numbers.view(np.uint16).reshape(-1, 4)].sum(axis=1).astype(np.int64)
+        _ones_of_16()[numbers.view(np.uint16).reshape(-1, 4)].sum(axis=1).astype(np.int64)
     )
     return halves

@@ -8,14 +8,18 @@ Folded are the letters of Cyrillic and Greek that Unicode's confusables.txt (UTS
 letter for and that the usual fonts draw alike.
 """
 
+from __future__ import annotations
+
 import functools
 import sys
 import unicodedata
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from srd.signals import arrays as np
 from srd.signals.borders import codes, text_of
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 #: NFKC makes up to 18 characters of one; no more than this is read of what it makes.
 MOST_CHARS = 1 << 19

@@ -4,13 +4,19 @@ Why this file exists: embedding, complexity, contrastive jailbreak rules and dom
 measure the same way (as upstream). It must not know rules, thresholds or classifiers.
 """
 
+from __future__ import annotations
+
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from srd.signals import arrays as np
 
-Matrix = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Matrix = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,10 @@ class PrototypeBank:
         return f"<PrototypeBank of {len(self.vectors)}>"
 
 
-EMPTY = PrototypeBank(np.zeros((0, 0), dtype=np.float32), 1.0, 1)
+@functools.cache
+def empty_bank() -> PrototypeBank:
+    """The bank without prototypes."""
+    return PrototypeBank(np.zeros((0, 0), dtype=np.float32), 1.0, 1)
 
 
 def build_bank(
@@ -84,7 +93,7 @@ def build_bank(
     """
     unique = dict(zip(texts, vectors, strict=True))
     if not unique:
-        return EMPTY
+        return empty_bank()
     names = sorted(unique)
     matrix = _normalised(np.array([unique[name] for name in names], dtype=np.float32))
     weight, top_m = MEAN if aggregation == "mean" else (options.best_weight, options.top_m)

@@ -8,7 +8,7 @@ import re
 import string
 import unicodedata
 
-import numpy as np
+from srd.signals import arrays as np
 
 ASCII_WORD = string.ascii_letters + string.digits + "_"
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
+from srd.signals.prototypes import PrototypeBank, PrototypeOptions, build_bank, empty_bank
 
 if TYPE_CHECKING:
     from srd.classify.api import Classifier
@@ -81,6 +81,6 @@ class Workshop:
             return self._banks[key]
         vectors = self.embed(unique) if unique else None
         if vectors is None:
-            return EMPTY
+            return empty_bank()
         self._banks[key] = build_bank(unique, vectors, self.options, aggregation=aggregation)
         return self._banks[key]

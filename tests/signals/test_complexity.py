@@ -9,7 +9,7 @@ from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.complexity import LEVELS, ComplexitySignal, Level
 from srd.signals.composer import Composer
 from srd.signals.domain import DomainPolicy, DomainSignal
-from srd.signals.prototypes import EMPTY, PrototypeOptions, build_bank
+from srd.signals.prototypes import PrototypeOptions, build_bank, empty_bank
 
 Moment = Callable[..., Evidence]
 
@@ -49,9 +49,9 @@ def test_its_name_is_the_leafs(topics: Any) -> None:
 
 def test_one_side_without_examples_scores_nothing(whole: Moment, topics: Any) -> None:
     easy = build_bank(["easy"], topics.embed(["easy"]), PrototypeOptions())
-    signal = ComplexitySignal("math", "easy", Reach.WINDOW, 0.2, EMPTY, easy)
+    signal = ComplexitySignal("math", "easy", Reach.WINDOW, 0.2, empty_bank(), easy)
     assert signal.read(whole("easy", scores=topics.scores("easy"))).value is Truth.TRUE
-    bare = ComplexitySignal("math", "medium", Reach.WINDOW, 0.2, EMPTY, EMPTY)
+    bare = ComplexitySignal("math", "medium", Reach.WINDOW, 0.2, empty_bank(), empty_bank())
     assert bare.read(whole("easy", scores=topics.scores("easy"))).value is Truth.UNKNOWN
 
 

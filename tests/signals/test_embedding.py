@@ -6,7 +6,7 @@ import pytest
 from srd.classify.api import Scores
 from srd.signals.base import Evidence, Reach, Truth
 from srd.signals.embedding import EmbeddingContest, EmbeddingRival, EmbeddingSignal
-from srd.signals.prototypes import EMPTY, PrototypeOptions, build_bank
+from srd.signals.prototypes import PrototypeOptions, build_bank, empty_bank
 
 Moment = Callable[..., Evidence]
 
@@ -75,7 +75,7 @@ def test_without_a_comparable_embedding_nothing_is_known(
 
 
 def test_a_rule_without_prototypes_is_unknown(whole: Moment, topics: Any) -> None:
-    bare = EmbeddingContest((EmbeddingRival("cook", 0.5, EMPTY),))
+    bare = EmbeddingContest((EmbeddingRival("cook", 0.5, empty_bank()),))
     evidence = whole("cook", scores=topics.scores("cook"))
     assert EmbeddingSignal("cook", Reach.WINDOW, bare).read(evidence).value is Truth.UNKNOWN
 

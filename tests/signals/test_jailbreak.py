@@ -6,7 +6,7 @@ import pytest
 from srd.classify.api import Scores, SegmentScores
 from srd.signals.base import Evidence, Origin, Reach, Segment, Truth
 from srd.signals.jailbreak import JailbreakSignal
-from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
+from srd.signals.prototypes import PrototypeBank, PrototypeOptions, build_bank, empty_bank
 
 Moment = Callable[..., Evidence]
 
@@ -117,6 +117,8 @@ def test_without_benign_patterns_nearness_alone_counts(whole: Moment, topics: An
 
 
 def test_without_prototypes_nothing_is_known(whole: Moment, topics: Any) -> None:
-    signal = JailbreakSignal("guard", Reach.TURNS, 0.1, 0.85, frozenset(), EMPTY, EMPTY)
+    signal = JailbreakSignal(
+        "guard", Reach.TURNS, 0.1, 0.85, frozenset(), empty_bank(), empty_bank()
+    )
     evidence = whole("attack", scores=topics.scores("attack"))
     assert signal.read(evidence).value is Truth.UNKNOWN

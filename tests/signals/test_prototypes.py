@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from srd.signals.prototypes import EMPTY, PrototypeBank, PrototypeOptions, build_bank
+from srd.signals.prototypes import PrototypeBank, PrototypeOptions, build_bank, empty_bank
 
 
 def at(*degrees: float) -> list[list[float]]:
@@ -92,5 +92,5 @@ def test_what_cannot_be_compared_has_no_score(embedding: list[float] | None) -> 
 
 
 def test_an_empty_bank_has_no_score() -> None:
-    assert build_bank([], [], PrototypeOptions()) is EMPTY
-    assert EMPTY.score([1.0, 0.0]) is None
+    assert build_bank([], [], PrototypeOptions()) is empty_bank()
+    assert empty_bank().score([1.0, 0.0]) is None

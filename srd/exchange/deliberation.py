@@ -107,6 +107,7 @@ class Deliberation:
         self._hopeless = False
         self._too_much = False
         self._forced: Basis | None = None
+        self._came_whole = False  # the document was all here when the decision was forced
         self._text = ""  # what was there when the decision was forced
         self.needs_whole = False
         self._memory = Memory(policy, facts)
@@ -182,6 +183,7 @@ class Deliberation:
         if self._settled is not None and not self._name_settled:
             # It would have waited for a name: that it did not is time's doing, and says so.
             self._settled = _on_basis(self._settled, basis)
+        self._came_whole = self._closed
         self._forced = basis
         if self.early:
             self._freeze()
@@ -286,7 +288,11 @@ class Deliberation:
 
     @property
     def _closed(self) -> bool:
-        """True when the whole document is here, its end announced or not."""
+        """True when the whole document is here, its end announced or not. What comes behind the
+        moment at which nobody waited any longer does not count: it may have come with what counts,
+        or long after it."""
+        if self._forced is not None:
+            return self._came_whole
         return self._body.ended or self._body.closed
 
     @property
@@ -500,7 +506,8 @@ class Deliberation:
                 self._scores = self._scored = None
             sight = self._see(subject)
             if isinstance(sight.verdict, Final):
-                return self._conclude(sight, basis)
+                # Scores of all turns may have been on their way when the waiting ended.
+                return self._conclude(sight, Basis.COMPLETE if subject.turns else basis)
             if subject.text and self._wants_scores(sight):
                 return None
         return self._last_word(subject, basis)

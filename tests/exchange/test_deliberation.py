@@ -222,7 +222,7 @@ def test_scores_that_nobody_asked_for_change_nothing():
     assert not play.made.decided
 
 
-# -- what comes behind the moment at which the waiting ends ------------------------------------------
+# -- what comes behind the moment at which the waiting ends --------------------------------------
 
 
 def late_role(words: str) -> str:

@@ -35,6 +35,7 @@ routing:
   decisions:
     - name: blocked
       priority: 20
+      blocking: false
       rules: {operator: OR, conditions: [{type: keyword, name: forbidden}]}
       plugins: [{type: fast_response, configuration: {message: "No."}}]
     - name: math_decision
@@ -47,6 +48,8 @@ global:
       early_decision: {budget_bytes: 2000, memo: {enabled: false}}
     limits: {max_message_bytes: 300000}
 """
+#: The same with a rule that blocks: a body is held whole.
+GUARDED = CONFIG.replace("      blocking: false\n", "")
 #: The same with a cap on what is read before a decision.
 CAPPED = CONFIG.replace("budget_bytes: 2000,", "budget_bytes: 90000, budget_ms: 60000,").replace(
     "    streamed_body:\n", "    streamed_body:\n      max_bytes: 50000\n"

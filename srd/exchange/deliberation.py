@@ -84,6 +84,7 @@ class Deliberation:
         self._hopeless = False
         self._too_much = False
         self._forced: Basis | None = None
+        self._came_whole = False  # the document was all here when the decision was forced
         self._text = ""  # what was there when the decision was forced
         self._settled: Outcome | None = None  # what waits until a late name would have passed
         self._awaits_end = False  # ... and until the body's end is announced
@@ -170,6 +171,7 @@ class Deliberation:
         if self._settled is not None and not self._name_settled:
             # It would have waited for a name: that it did not is time's doing, and says so.
             self._settled = _on_basis(self._settled, basis)
+        self._came_whole = self._closed
         self._forced = basis
         if self.early:
             self._freeze()
@@ -275,7 +277,11 @@ class Deliberation:
 
     @property
     def _closed(self) -> bool:
-        """True when the whole document is here, its end announced or not."""
+        """True when the whole document is here, its end announced or not. What comes behind the
+        moment at which nobody waited any longer does not count: it may have come with what counts,
+        or long after it."""
+        if self._forced is not None:
+            return self._came_whole
         return self._body.ended or self._body.closed
 
     @property
@@ -432,7 +438,8 @@ class Deliberation:
             self._hearing.turn_to(subject, keep_confident=True)
             sight = self._see(subject)
             if isinstance(sight.verdict, Final):
-                return self._conclude(sight, basis)
+                # Scores of all turns may have been on their way when the waiting ended.
+                return self._conclude(sight, Basis.COMPLETE if subject.turns else basis)
             if subject.text and self._hearing.wants_scores(sight):
                 return None
         return self._last_word(subject, basis)

@@ -77,6 +77,11 @@ class Reply:
         """True while a message is unanswered and the gateway's clock runs."""
         return False
 
+    def clear(self) -> list[Command]:
+        """Another message is certain to come, and this one's answer can be withheld no longer: it
+        carries nothing."""
+        return []
+
     # -- headers
 
     def pass_headers(self, facts: RequestFacts) -> list[Command]:
@@ -257,7 +262,8 @@ class Streamed(Reply):
     """Exactly one answer per message, in order; headers are committed before the body is seen.
 
     The newest message's answer is withheld while anything of the body is held, and only older ones
-    are answered by clearing them: so what is held can always still leave.
+    are answered by clearing them: so what is held can always still leave. Where another message is
+    certain to come, the newest one may be cleared too (`clear`), and what is held leaves with that.
     """
 
     can_route = True
@@ -268,10 +274,15 @@ class Streamed(Reply):
         self._owed = 0
         self._waiting: list[bytes] = []
         self._same = False
+        self._certain = False  # another message comes
 
     @property
     def withholds(self) -> bool:
         return self._owed > 0
+
+    def clear(self) -> list[Command]:
+        self._certain = True
+        return [self._oldest()] if self._owed else []
 
     def hold_headers(self, facts: RequestFacts) -> list[Command]:
         gone = ("content-length", *_present(facts, DIGESTS))
@@ -279,7 +290,7 @@ class Streamed(Reply):
         return self._answer(_cleaned(facts, *gone, *coding))
 
     def message(self) -> list[Command]:
-        self._owed += 1
+        self._owed, self._certain = self._owed + 1, False
         return [self._oldest()] if self._owed > 1 else []
 
     def release(
@@ -298,7 +309,7 @@ class Streamed(Reply):
             return []
         if self._owed:
             return [self._oldest()]
-        if self._waiting:
+        if self._waiting and not self._certain:
             # No answer can carry them: ending in an error is seen, a short body is not.
             raise ExchangeBug("streamed bytes left to send and no message to answer")
         return []

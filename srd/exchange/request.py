@@ -303,6 +303,8 @@ class RequestHalf(Passage):
                 return self._refuse(refusals.too_late())
             deliberation.give_up(Basis.TIMEOUT)
         elif event.timer is Timer.MESSAGE:
+            if self._policy.blocks and self._more_is_announced:
+                return self._reply.clear()
             deliberation.give_up(Basis.TIMEOUT)
             decided = self._consider(now)
             if self.state is not State.FLOWING:
@@ -315,6 +317,12 @@ class RequestHalf(Passage):
         elif self._asked > 0:
             deliberation.failed("classifier_timeout")
         return self._consider(now)
+
+    @property
+    def _more_is_announced(self) -> bool:
+        """True when the client has said that more bytes come than have."""
+        length, body = self.facts.content_length, self._body
+        return length is not None and body is not None and body.received < length
 
     def on_answer_timer(self, event: TimerFired, now: float) -> list[Command]:
         """The answer is ours, and the body has not said how it wants it: not as a stream."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from stage import CAPPED, CONFIG, MATH, VERSION, chat, large, routed
+from stage import CAPPED, CONFIG, GUARDED, MATH, VERSION, chat, large, routed
 from wiretap import OK
 
 pytestmark = pytest.mark.envoy
@@ -138,7 +138,7 @@ def test_056_what_follows_a_refusal_is_read_and_dropped(stage_factory, capped, t
 
 
 @pytest.mark.parametrize("listener", ["duplex", "buffered", "partial"])
-def test_059_a_block_at_the_end_of_the_body_never_reaches_the_upstream(
+def test_059_an_answer_at_the_end_of_the_body_keeps_it_from_the_upstream(
     stage, tap, upload, listener
 ):
     body = chat("a forbidden word")
@@ -149,11 +149,39 @@ def test_059_a_block_at_the_end_of_the_body_never_reaches_the_upstream(
     assert not tap.seen
 
 
-def test_059_a_block_by_the_first_window_answers_before_the_upload_ends(stage, tap, upload):
+def test_059_an_answer_by_the_first_window_comes_before_the_upload_ends(stage, tap, upload):
     body = large(100_000, "a forbidden word ").replace(b"{", b'{"stream":false,', 1)
     request = upload(stage, "duplex").send(body[:4000])
     assert json.loads(request.response().read())["choices"][0]["message"]["content"] == "No."
     assert not tap.seen
+
+
+@pytest.mark.parametrize("listener", ["duplex", "buffered", "streamed"])
+@pytest.mark.parametrize("place", [0, 100_000, 200_000])
+def test_059_where_a_rule_blocks_no_byte_leaves_before_all_was_read(
+    stage_factory, tap, upload, listener, place
+):
+    filler = "filler " * 30_000
+    said = filler[:place] + " a forbidden word " + filler[place:]
+    assert blocked(stage_factory, upload, listener, said) == 200
+    assert not any(seen.body for seen in tap.seen)
+    assert listener == "streamed" or not tap.seen  # there the headers leave before the body comes
+    harmless = said.replace("forbidden", "friendly")
+    assert blocked(stage_factory, upload, listener, harmless) == 200
+    assert json.loads(tap.last.body)["messages"][0]["content"] == harmless
+
+
+def test_059_what_a_rule_that_blocks_sees_half_of_is_refused(stage_factory, tap, upload):
+    assert blocked(stage_factory, upload, "partial", "filler " * 30_000) == 503
+    assert not tap.seen
+
+
+def blocked(stage_factory, upload, listener: str, said: str) -> int:
+    """The status that a body gets where a rule blocks; it comes in three pieces."""
+    body = chat(said)
+    _, envoy = stage_factory(GUARDED)
+    request = upload(envoy, listener, length=len(body))
+    return request.send(body[:5000], body[5000:150_000], body[150_000:]).status()
 
 
 def test_061_another_method_on_our_path_is_the_backends_to_refuse(stage, tap, upload):

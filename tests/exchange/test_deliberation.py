@@ -222,6 +222,54 @@ def test_scores_that_nobody_asked_for_change_nothing():
     assert not play.made.decided
 
 
+# -- what comes behind the moment at which the waiting ends --------------------------------------
+
+
+def late_role(words: str) -> str:
+    """A user message whose role, behind its long text, tells only past the cap whose it was."""
+    brief = '{"role":"system","content":"Be brief."}'
+    content = json.dumps(words + "x" * 25_000)
+    return f'"messages":[{brief},{{"content":{content},"role":"user"}}]'
+
+
+@pytest.mark.parametrize("cut", [500, 1 << 20])
+def test_what_was_there_at_the_cap_decides_also_where_the_rest_came_with_it(cut):
+    """The forward for what was there answers when the body has been read to its end."""
+    raw = chat('"model":"auto"', late_role("the derivative "))
+    play = decide(COLD, raw, cut)
+    assert [ask.text for ask in play.made.asks] == ["Be brief."]
+    made = play.decision.decision
+    assert (made.model, made.basis) == ("base-model", Basis.BUDGET)
+
+
+WAITS_FOR_TOOLS = policy_of(
+    PLAIN.replace("domains:", "conversation: [{name: many, feature: "
+        "{type: count, source: {type: tool_definition}}, predicate: {gte: 2}}]\n    domains:")
+    .replace("{type: keyword, name: thinking}", "{type: conversation, name: many}")
+    .replace("budget_bytes", "memo: {enabled: false}, budget_bytes")
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [500, 1 << 20])
+@pytest.mark.parametrize("size", [10_000, 30_000])
+def test_tools_behind_the_turns_count_if_they_have_passed_by_the_cap(size, cut):
+    tools = f'"tools":[{{"name":"{"x" * size}"}},{{"name":"y"}}]'
+    made = decide(
+        WAITS_FOR_TOOLS, chat('"model":"auto"', user("the derivative"), tools), cut
+    ).decision.decision
+    if size < 20_000:
+        assert (made.model, made.basis) == ("general-expert", Basis.COMPLETE)
+    else:
+        assert (made.model, made.basis) == ("math-expert", Basis.BUDGET)
+
+
+@pytest.mark.parametrize("cut", [500, 1 << 20])
+def test_turns_that_closed_in_time_decide_as_such_also_where_their_scores_come_late(cut):
+    raw = chat('"model":"auto"', user("the derivative"), f'"tools":["{"x" * 30_000}"]')
+    made = decide(COLD, raw, cut).decision.decision
+    assert (made.model, made.basis) == ("math-expert", Basis.COMPLETE)
+
+
 # -- the memory ------------------------------------------------------------------------------------
 
 WORDS = ["the derivative ", "a contract ", "think ", "nothing ", "weather ", "so "]

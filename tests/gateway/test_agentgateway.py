@@ -335,7 +335,11 @@ async def test_a_client_that_leaves_a_buffered_upload_frees_its_stream(srd, stat
         assert call.answer.head.status == 500
 
 
-@pytest.mark.parametrize("came", [LARGE[:6], LARGE[:3000]], ids=["undecided", "flowing"])
+#: More than the budget, and still no word of a prompt.
+SILENT = b'{"model":"auto","pad":"' + b"x" * 3000
+
+
+@pytest.mark.parametrize("came", [SILENT, LARGE[:3000]], ids=["undecided", "flowing"])
 @run
 async def test_an_http1_upload_that_is_given_up_is_freed_by_the_routes_timeout(srd, state, came):
     """The gateway says nothing of it before: no end, no half-close. It must disturb nobody."""

@@ -250,6 +250,49 @@ def test_076_an_operator_may_let_it_wait_longer(play):
     assert p.made.timers[Timer.MESSAGE] == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize("say", ["the derivative", "think of it"])
+def test_076_where_a_rule_blocks_a_slow_upload_waits_while_more_is_announced(play, say):
+    """The clock is the newest answer's, which may carry nothing: another message is certain."""
+    raw = MATH.replace(b"the derivative", say.encode())
+    length = {"content-length": str(len(raw))}
+    p = play(mode=STREAMED, policy=policy_of(BLOCKING))
+    p >> headers(extra=length) << untouched_headers()
+    p >> body(raw[:30]) << nothing
+    p >> timer(Timer.MESSAGE) << whole(b"")
+    p >> body(raw[30:60]) << nothing
+    p >> timer(Timer.MESSAGE) << whole(b"")
+    p >> body(raw[60:], end=True)
+    p << (refused(200) if say == "think of it" else whole(raw.replace(b"auto", b"math-expert")))
+    p.done()
+
+
+@pytest.mark.parametrize("length", [None, "60"])
+def test_076_where_a_rule_blocks_the_clock_refuses_what_may_be_all(play, length):
+    extra = {"content-length": length} if length else None
+    p = play(mode=STREAMED, policy=policy_of(BLOCKING))
+    p >> headers(extra=extra)
+    p.take()
+    p >> body(MATH[:60]) << nothing
+    p >> timer(Timer.MESSAGE) << refused(503)
+    p.done()
+
+
+def test_076_what_is_decided_between_cleared_messages_leaves_on_the_next(play):
+    """A rule that blocks and reads turns only is final before the end."""
+    text = PLAIN.replace("modelRefs: [{model: base-model, lora_name: law-expert, use_reasoning: "
+                         "false}]", 'blocking: true\n      plugins: [{type: fast_response, '
+                         'configuration: {message: "No."}}]')  # fmt: skip
+    raw = MATH.replace(b"}]}", b'}],"n":1}')
+    p = play(mode=STREAMED, policy=policy_of(text), scorer=None)
+    p >> headers(extra={"content-length": str(len(raw))})
+    p.take()
+    p >> body(raw[:-3]) << nothing
+    p >> timer(Timer.MESSAGE) << whole(b"")
+    p >> scores("math") << nothing
+    p >> body(raw[-3:], end=True) << whole(raw.replace(b"auto", b"math-expert"))
+    p.done()
+
+
 @pytest.mark.parametrize("cuts", [(), (1,), (20, 60), (len(MATH),)])
 def test_076_trailers_may_end_a_streamed_body(play, cuts):
     p = play(mode=STREAMED)

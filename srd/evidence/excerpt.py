@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from srd.evidence.talk import ENOUGH, subject_words
 from srd.evidence.weigh import cut, tail
 
 #: Word pieces of every text but the main one (srd.classify.api.TURN_WINDOW), and how many at most.
@@ -29,6 +30,9 @@ ASKS, LEAD, FEW = 1.5, 1.0, 2
 #: much longer or so many lines of code or a log, looked for in so many characters: the last
 #: sentence of a long question is not asked by itself.
 MANY, SEAM = 6, 16
+#: What a label ("Question:") is worth; and a part of a message of which less looks like code, and
+#: that fits, is not cut into paragraphs.
+LABELLED, WRITTEN = 3.0, 0.5
 #: The power of its confidence by which a score counts, and where one text stands in the other: a
 #: question cut out of its own story is seldom sure.
 CONFIDENT, SURE = 2, 12
@@ -37,12 +41,15 @@ _ASKS = re.compile(
     r"(?:(?:hi|hello|hey|ok|okay|so|now|and|but|please|bitte|also|then|finally)\b[,! ]*)*"
     r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|can|could|would"
     r"|should|will|i need|i want|i have|i am|i'm|i'd|my|help|tell|give|show|explain|describe|define"
-    r"|write|rewrite|fix|find|solve|compute|calculate|determine|prove|derive|compare|contrast|list"
+    r"|write|rewrite|sketch|turn|walk|fix|find|solve|compute|calculate|determine|prove|derive|compare|contrast|list"
     r"|name|summari[sz]e|translate|analy[sz]e|discuss|suggest|recommend|review|check|convert"
     r"|implement|refactor|optimi[sz]e|debug|create|generate|draft|design|evaluate|outline|identify"
     r"|estimate|simplify|classify|complete|answer|suppose"
     r"|wer|wie|warum|wann|welche[rs]?|erkläre?|schreibe?|qu'|que|qui|quel(?:le)?s?|pourquoi|comment"
-    r"|explique[rz]?|qué|cuál|cómo|por qué|explica|escribe|como|qual|perch[eé]|cosa|spiega)\b",
+    r"|explique[rz]?|qué|cuál|cómo|por qué|explica|escribe|como|qual|perch[eé]|cosa|spiega"
+    r"|para qué|en qué|à quoi|wozu|was|wo|co|jak|dlaczego|czy|na czym|jaki[me]?|ile|kiedy|wyjaśnij"
+    r"|napisz|kas|kaip|kodėl|ar|kok[si]|kiek"
+    r"|paaiškin\w+|parašyk\w*|как|что|почему|зачем|объясни\w*|ما|كيف|لماذا|هل|متى|اشرح|اكتب)\b",
     re.IGNORECASE,
 )
 # How a line of a log, of data or of code begins.
@@ -55,6 +62,16 @@ _ODD_START = re.compile(
 _ODD_FIRST, _ODD_LAST = tuple("[{<}])@|>+/$"), (*";{}[]\\", '",', "),", "},", "],")
 _SYMBOLS = re.compile(r"[^\w\s.,;:?!'\"()\-’“”‘–—]|_|\d")
 _WORDS = re.compile(r"[^\W\d_]{2,}")
+# A line that leads in what is asked, and what may stand behind that.
+_LABEL = re.compile(
+    r"^[ \t>#*_-]{0,8}(?:(?:user|user's|human|my|the|new|final|original|follow[ -]?up)[ \t]+)?"
+    r"(?:(?P<asked>question|query|q|frage|pregunta|pytanie|domanda|pergunta|klausimas|вопрос|سؤال"
+    r"|问题|問題|質問|질문)|(?:helpful |final |short |your )?(?:answer|response|reply)|a|output"
+    r"|context|passages?|sources?|documents?|information|instructions?|notes?|references?|history"
+    r"|antwort|respuesta|réponse|kontext|contexto|contexte)"
+    r"[*_]{0,2}[ \t]*[:：][*_]{0,2}[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
 _BREAK = re.compile(r"\n[^\S\n]*\n\s*|^[^\S\n]*(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 _LINE_BREAK = re.compile("\n")
 _SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
@@ -90,13 +107,17 @@ def excerpt(parts: Sequence[str], window: int) -> Excerpt:
 
     One part of at most `window` word pieces is read as it is. Otherwise the paragraphs at both
     ends of the first and the last parts compete; one that leads by far is read alone, else up to
-    PIECES of them beside the best. A text that fits is read whole, and its question once more if
+    PIECES of them beside the best. What stands behind a label ("Question:") is read alone, where it
+    names a subject. A text that fits is read whole, and its question once more if
     that stands apart from much else. Looks at a window at either end of a part, no further.
     """
     parts = [part for part in parts if part.strip()] or [""]
     if len(parts) == 1 and cut(parts[0], window) == len(parts[0]):
         return Excerpt((parts[0], *(_short(piece).text for piece in _apart(parts[0], window))), 0)
     found = _candidates(parts, window)
+    if (asked := _labelled(parts, window)) is not None:
+        others = [] if subject_words(asked.text) == ENOUGH else found
+        found = sorted([asked, *others], key=lambda piece: -piece.lean)
     best = found[0]
     rest = [piece for piece in found[1:] if piece.lean > best.lean - DECISIVE]
     chosen = [best, *(_short(piece) for piece in rest[:PIECES])]
@@ -144,7 +165,7 @@ def lean(text: str) -> float:
         value += 1.5
     if any(_ASKS.match(sentence) for sentence in (sentences[0], sentences[-1])):
         value += 1.5
-    return value - (1.0 if words > _LONG else 0.0)
+    return value - (1.0 if words > _LONG else 0.0) - (1.0 if words > 2 * _LONG else 0.0)
 
 
 def _odd_share(text: str) -> float:
@@ -191,8 +212,7 @@ def _candidates(parts: Sequence[str], window: int) -> list[_Piece]:
     looked = sorted({0, *range(max(0, last - 2), last + 1)}, reverse=True)
     for index in looked:
         part, bonus = parts[index], LAST_PART if index == last and last else 0.0
-        spans = dict.fromkeys((_front(part, window), _back(part, window)))
-        for start, end in spans:
+        for start, end in dict.fromkeys(_paragraphs(part, window, alone=not last)):
             text = part[start:end]
             if text.strip():
                 found.append(_Piece(index, start, end, text, lean(text) + bonus))
@@ -200,6 +220,32 @@ def _candidates(parts: Sequence[str], window: int) -> list[_Piece]:
         text = parts[last][: cut(parts[last], window)]
         found.append(_Piece(last, 0, len(text), text, lean(text)))
     return sorted(found, key=lambda piece: -piece.lean)
+
+
+def _paragraphs(part: str, window: int, *, alone: bool) -> tuple[tuple[int, int], ...]:
+    """Its first and its last paragraph; all of a part that a human wrote beside others."""
+    if not alone and cut(part, window) == len(part) and _odd_share(part) < WRITTEN:
+        return ((0, len(part)),)
+    return _front(part, window), _back(part, window)
+
+
+def _labelled(parts: Sequence[str], window: int) -> _Piece | None:
+    """What stands behind the last label of a question near an end of the last or first part."""
+    for index in dict.fromkeys((len(parts) - 1, 0)):
+        part = parts[index]
+        for low, high in ((tail(part, window), len(part)), (0, cut(part, window) or 0)):
+            labels = [*_LABEL.finditer(part, low, high)]
+            ends = [*(label.start() for label in labels), high]
+            for label, end in [*zip(labels, ends[1:], strict=False)][::-1]:
+                start = label.end()
+                stop = _BREAK.search(part, start, end)
+                if stop is not None and end - start > (FEW + 1) * (stop.start() - start):
+                    end = stop.start()
+                text = part[start:end].rstrip()
+                if label["asked"] and text.strip():
+                    worth = lean(text) + LABELLED
+                    return _Piece(index, start, start + len(text), text, worth)
+    return None
 
 
 def _front(text: str, window: int) -> tuple[int, int]:

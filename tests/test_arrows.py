@@ -27,11 +27,11 @@ ARROWS: Mapping[str, frozenset[str]] = {
     "evidence": frozenset({"config"}),
     "body": frozenset({"evidence", "signals"}),
     "decide": frozenset({"body", "config", "evidence", "signals"}),
-    "plugins": frozenset({"body", "config", "decide", "signals"}),
+    "plugins": frozenset({"body", "config", "decide", "evidence", "signals"}),
     "exchange": frozenset(
         {"body", "classify", "config", "decide", "evidence", "plugins", "signals"}
     ),
-    "telemetry": frozenset({"decide", "exchange", "plugins"}),
+    "telemetry": frozenset({"decide", "evidence", "exchange", "plugins"}),
     "backend": frozenset({"body"}),
     "daemon": frozenset(
         {"backend", "classify", "config", "exchange", "plugins", "signals", "telemetry", "wire"}
@@ -39,13 +39,14 @@ ARROWS: Mapping[str, frozenset[str]] = {
     "demo": frozenset({"backend"}),
     "cli": frozenset(
         {"backend", "classify", "config", "daemon", "decide", "demo", "exchange", "plugins"}
-        | {"signals", "telemetry", "wire"}
+        | {"evidence", "signals", "telemetry", "wire"}
     ),
 }
 #: Rooms that a room names in annotations alone.
 ANNOTATED: Mapping[str, frozenset[str]] = {
     "classify": frozenset({"config"}),
     "decide": frozenset({"classify"}),
+    "evidence": frozenset({"signals"}),
     "telemetry": frozenset({"config", "daemon"}),
 }
 #: The one pair that knows each other: the document is made of the structs of the signal types, and

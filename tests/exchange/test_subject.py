@@ -10,7 +10,8 @@ from playbook import LABELS, PLAIN, policy_of
 from srd.body.body import Api, Body
 from srd.classify.api import Scores
 from srd.evidence.fold import Topic
-from srd.exchange.subject import Subject, Witness, answer_of, told
+from srd.exchange.accounts import told
+from srd.exchange.subject import Subject, Witness, answer_of
 from srd.signals.base import Origin, Segment
 
 WITNESS = Witness(policy_of(PLAIN))
@@ -139,8 +140,8 @@ def test_an_account_tells_places_and_no_text():
     assert (deciding.place, deciding.characters) == (0, 3)
     assert deciding.skipped[0].end == len("<system-reminder>x</system-reminder>")
     assert "one" not in repr(subject.account)
-    held = told(subject.account, Topic(0, "math", 0.97, ((0, "math", 0.97),)))
-    assert held.held == "held since turn 1: math .97"
+    said = told(subject.account, Topic(0, "math", 0.97, ((0, "math", 0.97),)))
+    assert [(turn.label, turn.confidence) for turn in said.turns] == [("math", 0.97)]
 
 
 def test_pieces_of_a_long_message_make_one_distribution():

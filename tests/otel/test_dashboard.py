@@ -20,6 +20,7 @@ promtool = pytest.mark.skipif(
 #: Counted only when something goes wrong, or when a classifier runs; this scrape has neither.
 RARE = {
     "srd_fallbacks_total": "srd_fallbacks",
+    "srd_refused_total": "srd_refused",
     "srd_classifier_queued": "srd_classifier_",
     "srd_classifier_running": "srd_classifier_",
     "srd_classifier_seconds_bucket": "srd_classifier_seconds",

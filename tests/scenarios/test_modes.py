@@ -407,7 +407,7 @@ def test_damage_in_a_packed_body_is_the_clients(play, mode, path):
         assert mode is not STREAMED
         assert replies[-1].body in (None, b"\x1f\x8b not gzip")
     assert not p.made.decided
-    assert {note.kind for note in p.made.notes} <= {NoteKind.UNREAD}
+    assert {note.kind for note in p.made.notes} <= {NoteKind.UNREAD, NoteKind.REFUSED}
     p.done()
 
 

@@ -192,6 +192,11 @@ class Deliberation:
         self._failed, self._hearing.ask = reason or "classifier", None
 
     @property
+    def decided(self) -> bool:
+        """True once there is an outcome: what blocks has had its say."""
+        return self._outcome is not None
+
+    @property
     def forced(self) -> bool:
         """True once nobody waits for more of the body."""
         return self._forced is not None
@@ -394,6 +399,8 @@ class Deliberation:
                 return None
             sight = self._see(subject, forced=True, blocking=True)
         self._knows_repeated = True
+        if isinstance(sight.verdict, Unanswered):
+            return self._unanswered(sight.verdict)
         blocks = isinstance(sight.verdict, Final) and sight.verdict.rule is not None
         return self._conclude(sight, Basis.COMPLETE) if blocks else None
 

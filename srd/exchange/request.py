@@ -412,6 +412,9 @@ class RequestHalf(Passage):
         if self.state not in _UNSETTLED or self._names is not None:
             raise fault  # where nothing is routed, the default model is no help
         noted: list[Command] = [Noted(NoteKind.FAULT, type(fault).__name__, fault)]
+        unanswered = self._policy.refuses and not self._expect_deliberation().decided
+        if unanswered and self.state is State.HOLDING:
+            return [*noted, *self._refuse(refusals.policy_unanswered())]
         try:
             fallback = self._expect_deliberation().fallback("internal")
             return [*noted, *self._settle(fallback, now)]

@@ -23,6 +23,7 @@ from playbook import (
 )
 
 from srd.classify.api import SegmentScores
+from srd.exchange.commands import NoteKind
 from srd.exchange.events import BodyMode, Timer
 
 KEYWORD = "conditions: [{type: keyword, name: thinking}]"
@@ -256,3 +257,19 @@ def test_token_ids_are_refused_where_a_rule_blocks(play):
     p >> headers(path="/v1/completions") >> body(raw, end=True)
     p.take()
     assert p.decision.decision.model == "base-model"
+
+
+def test_a_fault_of_ours_is_no_way_past_a_rule_that_blocks(play, monkeypatch):
+    policy = guarded()
+
+    def fails(*args, **more):
+        raise MemoryError
+
+    monkeypatch.setattr(type(policy.router.engine), "judge", fails)
+    p = play(policy=policy, scorer=judge)
+    p >> headers() >> body(turns(user("the derivative?")) + b"}", end=True) << refused(503)
+    assert NoteKind.FAULT in {note.kind for note in p.made.notes}
+    p = play(policy=replace(policy_of(PLAIN), memo=None))
+    p >> headers() >> body(turns(user("the derivative?")) + b"}", end=True)
+    p.take()
+    assert model(p) == ("base-model", "fallback")

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 #: "partial" is BUFFERED_PARTIAL whose body fitted, "prefix" the same where only a prefix came.
+#: "guard": a rule blocks and has no reason to, "attack": it has one. "tools": short turns with all
+#: the size behind them; "picture": most of the size is one, in front of the question; "talk": a
+#: conversation of several human turns.
 AXES: Mapping[str, Sequence[str]] = MappingProxyType(
     {
         "mode": ("duplex", "streamed", "buffered", "partial", "prefix"),
@@ -30,15 +33,19 @@ AXES: Mapping[str, Sequence[str]] = MappingProxyType(
         "api": ("chat", "completions", "responses", "messages"),
         "cut": ("whole", "edges", "blocks", "random", "tokens"),
         "decision": (
-            "scored", "memo", "timer", "deadline", "pressure", "fallback", "answer",
+            "scored", "memo", "timer", "deadline", "pressure", "fallback", "answer", "guard",
+            "attack",
         ),
-        "topic": ("plain", "thinks", "prompted", "default", "mixed"),
+        "topic": ("plain", "thinks", "prompted", "default", "mixed", "held"),
         "setting": ("small", "never", "late", "inflate", "real"),
         "duplicate": ("none", "turns", "content"),
+        "shape": ("text", "tools", "picture", "talk"),
     }
 )  # fmt: skip
 
-_USUAL = {"mode": "duplex", "encoding": "", "setting": "small", "duplicate": "none"}
+_USUAL = {
+    "mode": "duplex", "encoding": "", "setting": "small", "duplicate": "none", "shape": "text",
+}  # fmt: skip
 
 #: Bytes of the inflated body, lowest and highest, per size; "budget" is around the small budget.
 SIZES: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -71,7 +78,13 @@ class Case:
     topic: str
     setting: str
     duplicate: str
+    shape: str
     seed: int = 0
+
+    @property
+    def guards(self) -> bool:
+        """True where a rule blocks."""
+        return self.decision in ("guard", "attack")
 
     def __str__(self) -> str:
         return "|".join([*(getattr(self, name) for name in AXES), str(self.seed)])
@@ -96,6 +109,8 @@ def feasible(values: Mapping[str, str]) -> bool:
         return False  # without an end nobody can tell it from a prefix
     if values.get("duplicate") == "content" and values.get("api") == "completions":
         return False  # a prompt has no messages
+    if values.get("shape") in ("picture", "talk") and values.get("api") == "completions":
+        return False  # nor parts or turns
     # A fixed answer has a topic of its own.
     return not (values.get("decision") == "answer" and values.get("topic") not in (None, "plain"))
 

@@ -6,6 +6,7 @@ whatever they are must come out again. It must not know srd, nor what is right.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
@@ -27,12 +28,19 @@ TOPICS = {
     "prompted": ("medicine", "medicine"),
     "default": ("weather", "weather"),
     "mixed": ("derivative", "contract"),
+    "held": ("derivative", "weather"),
     "answer": ("battle", "battle"),
 }
 _FILL = (
     'what "of" it, said she\n', "größer als 数学 ", "\\path\\to\\file ", "a b c ", "x^3 + y^3 ",
     "über {braces} [and] brackets, ", "\u2028 \x7f ", "𝔘𝔫𝔦 ", '"model": "auto", ', "\t\t",
 )  # fmt: skip
+
+#: What keeps a conversation's subject, whatever it is.
+_KEEPING = ("yes", "go on", "Shorter, please: two sentences.", "commit it")
+
+#: What a rule blocks that does.
+ATTACK = "forbidden"
 
 #: Random bytes per block of text: a client's text packs ten times, not a thousand times.
 _NOISE = 24
@@ -66,7 +74,12 @@ class _Writer:
         rest = self._rest()
         at = self.rng.randrange(len(rest) + 1)
         before, after = ([], rest) if self.rng.random() < 0.5 else (rest[:at], rest[at:])
-        turns = self._turns(self.size - sum(map(len, rest)) - 60)
+        room = self.size - sum(map(len, rest)) - 60
+        if self.case.shape == "tools":
+            short = min(room, self.rng.choice((300, 600, 1100)))
+            after = [self._tools(room - short), *after]
+            room = short
+        turns = self._turns(room)
         second = [self._turns(80)] if self.case.duplicate == "turns" else []
         if second and self.rng.random() < 0.3:
             behind = [*second, *behind]
@@ -145,7 +158,7 @@ class _Writer:
             if rng.random() < 0.3:
                 value = rng.choice(('{"enable_thinking":false,"a" : 1}', "{}", '{"a":[1]}'))
                 found.append(self._member("chat_template_kwargs", value))
-            if rng.random() < 0.3:
+            if rng.random() < 0.3 and case.shape != "tools":
                 found.append(self._member("tools", '[{"model":"auto","messages":[]}, 1]'))
         if case.api == "responses":
             if rng.random() < 0.5:
@@ -164,32 +177,42 @@ class _Writer:
         return self._member(TURNS[self.case.api], self._conversation(max(40, size)))
 
     def _conversation(self, size: int) -> str:
-        rng, api = self.rng, self.case.api
-        if api == "completions" or (api == "responses" and rng.random() < 0.3):
-            one = self._text(self.first, self.last, size)
+        rng, api, shape = self.rng, self.case.api, self.case.shape
+        text = api == "responses" and shape in ("text", "tools") and rng.random() < 0.3
+        if api == "completions" or text:
+            bad = self.case.decision == "attack"
+            one = self._text(self.first, self.last, size, bad=bad)
             return f"[{self._gap()}{one}]" if api == "completions" and rng.random() < 0.3 else one
         messages = []
         if rng.random() < 0.3 and api == "chat":
             messages.append(self._message(rng.choice(("system", "developer")), "'Be brief.'"))
-        count = rng.choice((1, 1, 3, 5))
+        count = rng.choice((3, 5, 7, 9) if shape == "talk" else (1, 1, 3, 5))
+        picture = ""
+        if shape == "picture":
+            size, picture = size * 3 // 10, self._picture(size * 7 // 10)
+        bad = 2 * rng.randrange((count + 1) // 2) if self.case.decision == "attack" else -1
         for turn in range(count):
             share = size * (0.7 if turn == 0 else 0.3 / count) if count > 1 else size
             word = self.first if turn == 0 else self.last
             room = int(share) - 40
             if turn % 2:
                 messages.append(self._message("assistant", self._text("so", "so", room)))
+            elif shape == "talk" and 0 < turn < count - 1 and turn != bad and rng.random() < 0.5:
+                messages.append(self._message("user", self._string(rng.choice(_KEEPING))))
             else:
-                messages.append(self._message("user", self._text(word, word, room)))
+                text = self._text(word, word, room, bad=turn == bad)
+                messages.append(self._message("user", text, "" if turn else picture))
         separator = self._gap() + "," + self._gap()
         return "[" + self._gap() + separator.join(messages) + self._gap() + "]"
 
-    def _message(self, role: str, text: str) -> str:
+    def _message(self, role: str, text: str, picture: str = "") -> str:
         rng = self.rng
         text = self._string(text[1:-1]) if text.startswith("'") else text
         kind = {"user": "input_text", "assistant": "output_text"}.get(role, "input_text")
         kind = kind if self.case.api == "responses" else "text"
-        if rng.random() < 0.3:
-            text = f'[{{"type":"{kind}","text":{text}}}]'
+        if picture or rng.random() < 0.3:
+            part = f'{{"type":"{kind}","text":{text}}}'
+            text = f"[{picture}{part}]"
         parts = [self._member("role", json.dumps(role)), self._member("content", text)]
         if self.odd and rng.random() < 0.3:
             parts.reverse()
@@ -197,8 +220,30 @@ class _Writer:
             parts.append(self._member("content", self._string("second")))
         return "{" + (self._gap() + ",").join(parts) + self._gap() + "}"
 
-    def _text(self, first: str, last: str, size: int) -> str:
-        """A JSON string of about `size` bytes that says `first` soon and `last` at its end."""
+    def _picture(self, size: int) -> str:
+        """A content part with a picture of about `size` bytes, and the comma behind it."""
+        data = base64.b64encode(self.rng.randbytes(max(3, size * 3 // 4))).decode()
+        url = f"data:image/png;base64,{data}"
+        match self.case.api:
+            case "chat":
+                part = f'{{"type":"image_url","image_url":{{"detail":"low","url":"{url}"}}}}'
+            case "responses":
+                part = f'{{"type":"input_image","image_url":"{url}"}}'
+            case _:
+                source = f'{{"type":"base64","media_type":"image/png","data":"{data}"}}'
+                part = f'{{"type":"image","source":{source}}}'
+        return part + self._gap() + ","
+
+    def _tools(self, size: int) -> str:
+        """A member of about `size` bytes behind the turns; what it speaks of is nobody's topic."""
+        told = self._text("medicine", "contract", max(0, size - 80))
+        if self.case.api == "completions":
+            return self._member("template", told)
+        return self._member("tools", f'[{{"type":"function","name":"a","description":{told}}}]')
+
+    def _text(self, first: str, last: str, size: int, *, bad: bool = False) -> str:
+        """A JSON string of about `size` bytes that says `first` soon and `last` at its end; `bad`:
+        and somewhere what a rule blocks."""
         rng = self.rng
         head = f"about the {first}: "
         block = "".join(rng.choice(_FILL) for _ in range(30)) + f" the {first}, "
@@ -208,6 +253,8 @@ class _Writer:
         count, part = divmod(max(0, size - len(head) - len(tail)), block_size)
         noise = rng.randbytes(_NOISE * count).hex()
         blocks = [wrote + noise[at : at + 2 * _NOISE] for at in range(0, len(noise), 2 * _NOISE)]
+        if bad:
+            blocks.insert(rng.randrange(len(blocks) + 1), f" {ATTACK} ")
         return f'"{head}{"".join(blocks)}{"e" * part}{tail}"'
 
     def _member(self, name: str, value: str) -> str:

@@ -37,7 +37,7 @@ _GIANTS = 2000  # one body of 12 MB in so many
 def try_case(case: Case) -> tuple[list[str], Left]:
     """What is wrong with a case, and what happened to it. Deterministic."""
     sent, request = prepared(case)
-    policy = policy_for(case.setting, answers=case.decision == "answer")
+    policy = policy_for(case.setting, case.decision)
     run = play(policy, request)
     if case.decision == "memo":
         run = play(policy, request)
@@ -47,7 +47,7 @@ def try_case(case: Case) -> tuple[list[str], Left]:
 
 def uncut(case: Case, sent: Sent, request: Request) -> Left:
     """What becomes of the same document uncut, bare, in full duplex, remembered by nobody."""
-    fresh = policy_for(case.setting, answers=case.decision == "answer")
+    fresh = policy_for(case.setting, case.decision)
     return seen(reference(fresh, request, sent.plain))
 
 

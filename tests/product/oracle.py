@@ -4,8 +4,8 @@ Why this file exists: it states the promise without srd, with Python's json, the
 decoders and an own look at the bytes. It must not import srd.
 
 (1) What leaves are the bytes that came, but for the stated edits. (2) Headers, body and `Decided`
-say the same. (3) The decision is that of the same document uncut, bare, in full duplex. (4) A fault
-is visible.
+say the same. (3) The decision is that of the same document uncut, bare, in full duplex, and that of
+the rule of evidence. (4) A fault is visible, and nothing passes a rule that blocks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from product.changes import (
     same_items,
     values,
 )
+from product.evidence import Ruled, pictured, ruled
 from product.settings import AUTO, DECISIONS, KNOWN, NAME_BYTES, PROMPT, Asked
 from product.tokens import members
 from product.wires import decoded
@@ -96,7 +97,7 @@ def named(plain: bytes, setting: str) -> Named:
     value = json.loads(plain[first.value : first.end])
     text = value.strip() if isinstance(value, str) else None
     explicit = bool(text) and text not in AUTO
-    counts = explicit and first.end <= NAME_BYTES[setting]
+    counts = explicit and first.end - pictured(plain, first.start) <= NAME_BYTES[setting]
     return Named(text, explicit, counts, first.end, text != value, len(models) == 1)
 
 
@@ -116,6 +117,7 @@ def judge(case: Case, sent: Sent, left: Left, reference: Left | None) -> list[st
                 found.append(f"broken: {left.why}")
         case _:
             found += _clean(case, sent, name, left)
+    found += _evidence(case, sent, left)
     if reference is not None and left.ending != "broken":
         found += _parity(case, sent, name, left, reference)
     return found
@@ -136,15 +138,18 @@ def _may_break(case: Case, sent: Sent, name: Named, left: Left) -> bool:
 
 def _refused(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
     wanted = set()
+    answers = case.decision in ("answer", "attack")
     if _unroutable(case, sent, name):
-        if case.decision == "answer":
+        if case.guards:
             wanted.add(413)
     elif name.counts:
         if name.value not in KNOWN:
             wanted.add(400)
-    elif case.decision == "answer":
+    elif answers:
         wanted.add(200)
-    if left.fired and case.decision == "answer":
+    if case.guards and (left.fired or (case.mode == "prefix" and not name.counts)):
+        wanted.add(503)  # what was not there was not judged
+    if left.fired and answers:
         wanted.add(200)  # nobody waited for a name that would have counted
     if left.fired and not left.decided:
         wanted.add(408)  # the time was up and nothing was known
@@ -169,6 +174,10 @@ def _clean(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
         found.append(f"the name {name.value!r} did not count: {made.basis}")
     elif case.decision == "answer" and made.name == "answered":
         found.append("a fixed answer was decided and the request left")
+    elif case.decision == "attack":
+        found.append("it passed a rule that blocks")
+    elif case.guards and case.mode == "prefix":
+        found.append("half of it passed a rule that blocks")
     body, problem = _plain(sent, left)
     if problem:
         return [*found, problem]
@@ -178,7 +187,7 @@ def _clean(case: Case, sent: Sent, name: Named, left: Left) -> list[str]:
 
 def _untouched(case: Case, sent: Sent, left: Left) -> list[str]:
     found = []
-    if case.decision == "answer":
+    if case.guards:
         found.append("unroutable, and not refused although a rule blocks")
     if left.body != sent.wire:
         found.append("unroutable, and its bytes were changed")
@@ -356,14 +365,34 @@ def _conversation(once: frozenset[str]) -> Check:
     return check
 
 
+def _evidence(case: Case, sent: Sent, left: Left) -> list[str]:
+    """The text that counts decided, where all of it came in time."""
+    if left.fired or not left.decided or case.mode == "prefix":
+        return []
+    made = left.decided[-1]
+    if made.basis == "explicit":
+        return []
+    wanted = ruled(case, sent.plain)
+    if case.decision == "attack":
+        wanted = Ruled("guarded", "complete")
+    if wanted is None:
+        return []
+    if case.decision == "fallback":
+        wanted = Ruled(None, "fallback")
+    bases = {wanted.basis}
+    if case.decision == "memo" and wanted.basis == "early":
+        bases = {"memo"}
+    right = made.name == wanted.name and made.basis in bases
+    return [] if right else [f"decided {made.name} by {made.basis}, and the rule says {wanted}"]
+
+
 def _parity(case: Case, sent: Sent, name: Named, left: Left, reference: Left) -> list[str]:
     if left.fired or _unroutable(case, sent, name):
         return []
     if case.mode == "prefix" and left.decided and left.decided[-1].basis in _TIMED:
         return []  # it says that it was decided on less
-    whole = case.decision == "answer" and case.mode == "buffered"
-    if whole and reference.decided and reference.decided[-1].basis == "budget":
-        return []  # where a rule blocks, a body that is all here is judged on all of it
+    if case.mode == "prefix" and left.status == 503:
+        return []  # it says that a rule that blocks saw less
     mine, theirs = _decision(left, case), _decision(reference, case)
     return [] if mine == theirs else [f"decided {mine}, and uncut {theirs}"]
 

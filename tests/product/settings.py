@@ -36,6 +36,7 @@ routing:
     - name: plain-model
       loras: [{name: law-expert}, {name: health-expert}, {name: modèle-数}]
   signals:
+    keywords: [{name: bad, operator: OR, keywords: [forbidden]}]
     domains: [{name: math}, {name: law}, {name: health}, {name: history}, {name: other}]
   decisions:
     - name: thinks
@@ -63,6 +64,14 @@ ANSWER = """    - name: answered
         - {type: fast_response, configuration: {message: "Not today."}}
 """
 
+GUARD = """    - name: guarded
+      priority: 40
+      rules: {operator: OR, conditions: [{type: keyword, name: bad}]}
+      modelRefs: []
+      plugins:
+        - {type: fast_response, configuration: {message: "No."}}
+"""
+
 ROUTER = """
 global:
   router:
@@ -82,6 +91,11 @@ _EARLY = {
 #: A name counts if its value ends within so many bytes of the inflated body.
 NAME_BYTES: Mapping[str, int] = MappingProxyType(
     {"small": 2000, "inflate": 2000, "never": 0, "late": 20_000, "real": 65_536}
+)
+
+#: Turns that end within so many bytes, pictures not counted, decide as such.
+BUDGETS: Mapping[str, int] = MappingProxyType(
+    {"small": 2000, "inflate": 2000, "never": 2000, "late": 2000, "real": 65_536}
 )
 
 AUTO = frozenset({"auto", "MoM"})
@@ -118,14 +132,16 @@ DECISIONS: Mapping[str | None, Asked] = MappingProxyType(
 
 
 @functools.lru_cache
-def _compiled(setting: str, answers: bool) -> Policy:
+def _compiled(setting: str, more: str) -> Policy:
     early = _EARLY[setting]
     compressed = "inflate" if setting == "inflate" else "keep"
     router = ROUTER.replace("COMPRESSED", compressed).replace("EARLY", early)
-    text = CONFIG + (ANSWER if answers else "") + router
+    text = CONFIG + more + router
     return build_policy(loads(text).document, None)
 
 
-def policy_for(setting: str, *, answers: bool) -> Policy:
-    """A policy with a memo of its own; `answers`: one of its decisions answers the client."""
-    return replace(_compiled(setting, answers), memo=Memo())
+def policy_for(setting: str, decision: str = "scored") -> Policy:
+    """A policy with a memo of its own. Under "answer" one of its decisions answers the client,
+    under "guard" and "attack" one blocks."""
+    more = {"answer": ANSWER, "guard": GUARD, "attack": GUARD}.get(decision, "")
+    return replace(_compiled(setting, more), memo=Memo())

@@ -12,16 +12,18 @@ import brotli
 import pytest
 from product.axes import Case
 from product.changes import Stated, differences, equals, first_stays
+from product.evidence import Ruled, ruled
 from product.oracle import Left, Sent, judge, named
 from product.tokens import items, members
 from product.wires import cut, decoded, encoded
 from zstandard import ZstdError
 
-PLAIN = b'{ "model" : "auto",\n"n":1e400,"messages":[{"role":"user","content":"a"}] }\n'
+PLAIN = b'{ "model" : "auto",\n"n":1e400,"messages":[{"role":"user","content":"a contract"}] }\n'
 ROUTED = PLAIN.replace(b"auto", b"law-expert")
 CASE = Case(
     mode="duplex", dialect="envoy", trailers="none", encoding="", size="tiny", model="auto front",
     api="chat", cut="whole", decision="scored", topic="plain", setting="small", duplicate="none",
+    shape="text",
 )  # fmt: skip
 MADE = SimpleNamespace(model="law-expert", name="plain", basis="complete")
 SENT = Sent(PLAIN, PLAIN, "", len(PLAIN))
@@ -42,7 +44,7 @@ def test_what_was_decided_and_left_is_right():
         PLAIN,
         ROUTED[:-1],
         ROUTED.replace(b"1e400", b"1E400"),
-        ROUTED.replace(b'"content":"a"', b'"content":"b"'),
+        ROUTED.replace(b"a contract", b"a contrast"),
         ROUTED.replace(b'"n"', b'"\\u006e"'),
         ROUTED.replace(b" :", b":"),
         ROUTED.replace(b'"n":1e400,', b""),
@@ -65,6 +67,57 @@ def test_another_decision_than_that_of_the_uncut_document_is_found():
     other = SimpleNamespace(model="law-expert", name="plain", basis="early")
     assert wrong(reference=dataclasses.replace(RIGHT, decided=(other,)))
     assert wrong(reference=Left("refused", b"", {}, (), status=400))
+
+
+TURNS = [{"role": "user", "content": word} for word in ("derivative", "yes", "contract", "so")]
+
+
+@pytest.mark.parametrize(
+    ("turns", "behind", "name", "basis"),
+    [
+        (TURNS[:1], 0, "thinks", "complete"),
+        (TURNS[:2], 0, "thinks", "complete"),
+        (TURNS[:3], 0, "plain", "complete"),
+        (TURNS, 0, "plain", "complete"),
+        (TURNS, 5000, "plain", "complete"),
+        ([*TURNS, {"role": "assistant", "content": "x" * 3000}], 0, "thinks", "early"),
+        ([TURNS[1], {"role": "user", "content": "x" * 3000}], 0, None, "early"),
+    ],
+)
+def test_the_rule_of_evidence_is_that_of_the_documentation(turns, behind, name, basis):
+    plain = json.dumps({"model": "auto", "messages": turns, "pad": "x" * behind}).encode()
+    assert ruled(CASE, plain) == Ruled(name, basis)
+    guarded = dataclasses.replace(CASE, decision="guard")
+    assert ruled(guarded, plain).basis == "complete"
+
+
+def test_a_picture_is_not_counted():
+    picture = {"type": "image_url", "image_url": {"url": "data:" + "x" * 3000}}
+    content = [picture, {"type": "text", "text": "derivative"}]
+    plain = json.dumps({"messages": [{"role": "user", "content": content}], "model": "m"}).encode()
+    assert ruled(CASE, plain) == Ruled("thinks", "complete")
+    assert named(plain, "small").counts
+
+
+def test_another_decision_than_that_of_the_rule_is_found():
+    sent = Sent(PLAIN, PLAIN, "", len(PLAIN))
+    left = dataclasses.replace(RIGHT, body=PLAIN.replace(b"auto", b"law-expert"))
+    assert judge(CASE, sent, left, left) == []
+    early = SimpleNamespace(model="law-expert", name="plain", basis="early")
+    assert judge(CASE, sent, dataclasses.replace(left, decided=(early,)), None)
+    other = PLAIN.replace(b"contract", b"weather")
+    assert judge(CASE, Sent(other, other, "", len(other)), left, None)
+
+
+def test_what_passes_a_rule_that_blocks_is_found():
+    guarded = dataclasses.replace(CASE, decision="guard")
+    assert judge(guarded, SENT, RIGHT, None) == []
+    assert judge(dataclasses.replace(guarded, decision="attack"), SENT, RIGHT, None)
+    prefix = dataclasses.replace(guarded, mode="prefix")
+    assert judge(prefix, SENT, RIGHT, None)
+    refused = Left("refused", b"", {}, (), status=503)
+    assert judge(prefix, SENT, refused, RIGHT) == []
+    assert judge(guarded, SENT, refused, None)
 
 
 def test_a_decision_by_the_clock_may_be_another_one_but_must_be_the_one_that_leaves():
@@ -145,8 +198,9 @@ def test_a_prefix_that_does_not_show_its_model_is_not_touched():
     assert judge(case, sent, left, None) == []
     assert judge(case, sent, dataclasses.replace(left, decided=(MADE,)), None)
     assert judge(case, sent, dataclasses.replace(left, body=raw[:-1]), None)
-    blocking = dataclasses.replace(case, decision="answer")
-    assert judge(blocking, sent, left, None)
+    assert judge(dataclasses.replace(case, decision="answer"), sent, left, None) == []
+    for guards in ("guard", "attack"):
+        assert judge(dataclasses.replace(case, decision=guards), sent, left, None)
 
 
 def test_members_and_items_are_spans_of_the_raw_bytes():

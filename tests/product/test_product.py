@@ -15,7 +15,7 @@ from product.covering import covering
 #: What must have been reached, so that no axis has quietly become a name without effect.
 REACHED = {
     "clean complete", "clean early", "clean explicit", "clean fallback", "clean memo",
-    "clean timeout", "clean budget", "refused 200", "refused 400",
+    "clean timeout", "clean budget", "refused 200", "refused 400", "refused 413", "refused 503",
 }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def _case(**changes: str | int) -> Case:
     plain = Case(
         mode="duplex", dialect="envoy", trailers="none", encoding="", size="budget",
         model="auto front", api="chat", cut="random", decision="scored", topic="plain",
-        setting="small", duplicate="none", seed=5,
+        setting="small", duplicate="none", shape="text", seed=5,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -178,7 +178,7 @@ class Sweep:
                 return local if file == wanted[0] else None
             return local if file.startswith(_PREFIXES) else None
 
-        policy = policy_for(self.case.setting, answers=False)
+        policy = policy_for(self.case.setting)
         around = lambda on: sys.settrace(trace if on else None)  # noqa: E731
         return self._loop.run_until_complete(perform(policy, self.request, around))
 

@@ -32,7 +32,7 @@ OTHER = "other"
 
 #: The least confidence by the number of words that may name a subject; more words need `leave`.
 _THIN = {1: 0.95, 2: 0.85}
-#: The least for a turn that begins as one that goes on ("but then ...").
+#: The least for a turn that begins as one that goes on with a subject ("but then ...").
 _GOING_ON = 0.99
 #: How many times as probable as the topic that holds the new one must be, in the turn's own score.
 _CLEARLY = 25
@@ -140,7 +140,7 @@ def _leaves(score: Mapping[str, float], held: str, turn: str, leave: float) -> b
     least = max(leave, _THIN.get(subject_words(turn), 0.0))
     if label == OTHER:
         least += (1.0 - least) / 2
-    if goes_on(turn):
+    if goes_on(turn) and held != OTHER:
         least = max(least, _GOING_ON)
     times = _CLEARLY_NOT_OTHER if held == OTHER else _CLEARLY
     return confidence >= least and confidence >= times * score.get(held, 0.0)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from srd.evidence.talk import ENOUGH, subject_words
+from srd.evidence.talk import subject_words
 from srd.evidence.weigh import cut, tail
 
 #: Word pieces of every text but the main one (srd.classify.api.TURN_WINDOW), and how many at most.
@@ -30,9 +30,8 @@ ASKS, LEAD, FEW = 1.5, 1.0, 2
 #: much longer or so many lines of code or a log, looked for in so many characters: the last
 #: sentence of a long question is not asked by itself.
 MANY, SEAM = 6, 16
-#: What a label ("Question:") is worth; and a part of a message of which less looks like code, and
-#: that fits, is not cut into paragraphs.
-LABELLED, WRITTEN = 3.0, 0.5
+#: A part of a message of which less looks like code, and that fits, is not cut into paragraphs.
+WRITTEN = 0.5
 #: The power of its confidence by which a score counts, and where one text stands in the other: a
 #: question cut out of its own story is seldom sure.
 CONFIDENT, SURE = 2, 12
@@ -114,10 +113,11 @@ def excerpt(parts: Sequence[str], window: int) -> Excerpt:
     parts = [part for part in parts if part.strip()] or [""]
     if len(parts) == 1 and cut(parts[0], window) == len(parts[0]):
         return Excerpt((parts[0], *(_short(piece).text for piece in _apart(parts[0], window))), 0)
-    found = _candidates(parts, window)
-    if (asked := _labelled(parts, window)) is not None:
-        others = [] if subject_words(asked.text) == ENOUGH else found
-        found = sorted([asked, *others], key=lambda piece: -piece.lean)
+    asked = _labelled(parts, window)
+    found = [asked] if asked is not None and subject_words(asked.text) else []
+    if not found:
+        beside = () if asked is None else (asked,)
+        found = sorted((*beside, *_candidates(parts, window)), key=lambda piece: -piece.lean)
     best = found[0]
     rest = [piece for piece in found[1:] if piece.lean > best.lean - DECISIVE]
     chosen = [best, *(_short(piece) for piece in rest[:PIECES])]
@@ -241,10 +241,9 @@ def _labelled(parts: Sequence[str], window: int) -> _Piece | None:
                 stop = _BREAK.search(part, start, end)
                 if stop is not None and end - start > (FEW + 1) * (stop.start() - start):
                     end = stop.start()
-                text = part[start:end].rstrip()
-                if label["asked"] and text.strip():
-                    worth = lean(text) + LABELLED
-                    return _Piece(index, start, start + len(text), text, worth)
+                text = part[start:end].rstrip(" \t\n*_")
+                if label["asked"] and text:
+                    return _Piece(index, start, start + len(text), text, lean(text))
     return None
 
 

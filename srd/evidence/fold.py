@@ -6,7 +6,8 @@ spells a turn, what scores one, or what a topic leads to.
 
 The topic starts with the first turn that names a subject. A later turn takes it over only if its
 best label is another one, with at least `leave`, and if that is no doubtful case: the fewer words
-of the turn may name a subject, the surer the score must be; `other` is what every aside looks like
+of the turn may name a subject, the surer the score must be, and so where it begins with "and" or
+"but"; `other` is what every aside looks like
 and must be surer than a subject; and the turn must hardly speak for the topic that holds. The
 figures were chosen on the `dev` conversations of benchmarks/conversations.py.
 """
@@ -17,7 +18,7 @@ import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srd.evidence.talk import subject_words, without_opening
+from srd.evidence.talk import goes_on, subject_words, without_opening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ OTHER = "other"
 
 #: The least confidence by the number of words that may name a subject; more words need `leave`.
 _THIN = {1: 0.95, 2: 0.85}
+#: The least for a turn that begins as one that goes on with a subject ("but then ...").
+_GOING_ON = 0.99
 #: How many times as probable as the topic that holds the new one must be, in the turn's own score.
 _CLEARLY = 25
 #: The same where `other` holds: a greeting, or small talk, before the subject.
@@ -96,7 +99,7 @@ def fold(
             continue
         label, confidence = best(score)
         said.append((index, label, confidence))
-        if topic is None or _leaves(score, topic[1], subject_words(turns[index]), leave):
+        if topic is None or _leaves(score, topic[1], turns[index], leave):
             topic = said[-1]
     return Topic(*topic, said=tuple(said)) if topic is not None else None
 
@@ -130,13 +133,15 @@ def best(score: Mapping[str, float]) -> tuple[str, float]:
     return min(label for label, share in score.items() if share == highest), highest
 
 
-def _leaves(score: Mapping[str, float], held: str, words: int, leave: float) -> bool:
+def _leaves(score: Mapping[str, float], held: str, turn: str, leave: float) -> bool:
     label, confidence = best(score)
     if label == held:
         return False
-    least = max(leave, _THIN.get(words, 0.0))
+    least = max(leave, _THIN.get(subject_words(turn), 0.0))
     if label == OTHER:
         least += (1.0 - least) / 2
+    if goes_on(turn) and held != OTHER:
+        least = max(least, _GOING_ON)
     times = _CLEARLY_NOT_OTHER if held == OTHER else _CLEARLY
     return confidence >= least and confidence >= times * score.get(held, 0.0)
 

@@ -20,6 +20,12 @@ _RUN = 7
 _LETTERS_PER_WORD = 4
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|[=^$\\{}<>√∑∫]")
 _OPENING = re.compile(r"[.!?:,]\s+|\n+")
+# How a turn begins that leans on the one before; "oh, and", "also" and "this" begin new ones too.
+_LEANS = re.compile(
+    r"(?:(?:ok|okay|hm+|well|yes|no|right|sure|thanks|thank you|good|great|cool|wait|alright)\b"
+    r"[\s,.!:]{0,8})*(?:and|but|so|then|or|because|it|its|it['’]s|they|them)\b",
+    re.IGNORECASE,
+)
 
 _GRAMMAR = """
 a about above across actually after again against all almost along already also although always am
@@ -131,6 +137,12 @@ def subject_words(text: str) -> int:
         if count >= ENOUGH:
             return ENOUGH
     return count
+
+
+def goes_on(text: str) -> bool:
+    """Whether `text` begins as one that leans on what was said before: "but then ...", "ok, and if
+    it ...". Most such turns keep their subject."""
+    return _LEANS.match(text) is not None
 
 
 def without_opening(text: str) -> str:

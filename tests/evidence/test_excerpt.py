@@ -135,3 +135,32 @@ def test_any_message_is_read_within_the_bounds(parts: list[str]) -> None:
     assert all(weigh(text) <= PIECE for text in read.texts[1:])
     assert 0 <= read.unread <= sum(map(len, parts))
     assert all(any(text in part for part in parts) for text in read.texts if text)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "Context:\n{pasted}\n\nQuestion: {asked}",
+        "Question: {asked}\n\nContext:\n{pasted}",
+        "Sources:\n{pasted}\n\n**User question:** {asked}\n\nHelpful Answer:",
+        "{pasted}\nFrage: {asked}\nAntwort:",
+        "问题：{asked}\n\n{pasted}",
+    ],
+)
+def test_what_stands_behind_a_label_is_read_alone(around: str) -> None:
+    pasted = "\n\n".join("The river bends twice before it meets the mill. " * 12 for _ in range(9))
+    asked = "regex for dates like 3/7/24"
+    assert excerpt([around.format(pasted=pasted, asked=asked)], 512).texts == (asked,)
+
+
+def test_words_without_a_subject_behind_a_label_compete_like_any_paragraph() -> None:
+    pasted = "My landlord sold the house and the lease ends. " * 90
+    read = excerpt([f"Context:\n{pasted}\n\nQuestion: Can he do that to me?\n\nAnswer:"], 512)
+    assert read.texts[0] == "Can he do that to me?"
+
+
+def test_a_part_that_a_human_wrote_beside_an_attachment_is_read_as_a_whole() -> None:
+    said = "Here are the numbers.\nPlan A 4120, plan B 3988\n\nWhich one is better?"
+    attached = "def load(item):\n    return item.value * 3\n" * 90
+    assert said in excerpt([attached, said], 512).texts
+    assert said in excerpt([said, attached], 512).texts

@@ -55,6 +55,12 @@ def test_a_turn_of_another_subject_takes_the_topic_over() -> None:
     assert held((EIGEN, score("math", 0.97)), last, (EIGEN, score("math", 0.9, law=0.01))) == 2
 
 
+def test_a_turn_that_begins_as_one_that_goes_on_must_be_very_sure() -> None:
+    going_on = "ok, but if my neighbour's oak overhangs a fence?"
+    assert held((EIGEN, score("math", 0.97)), (going_on, score("law", 0.98, math=0.01))) == 0
+    assert held((EIGEN, score("math", 0.97)), (going_on, score("law", 0.995, math=0.001))) == 1
+
+
 def test_a_turn_less_sure_than_leave_does_not() -> None:
     conversation = (EIGEN, score("math", 0.97)), (NEIGHBOUR, score("law", 0.8, math=0.01))
     assert held(*conversation, leave=0.81) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from srd.evidence.talk import ENOUGH, subject_words, without_opening
+from srd.evidence.talk import ENOUGH, goes_on, subject_words, without_opening
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,21 @@ def test_sentences_that_open_a_turn_are_left_out_where_something_follows(
     text: str, rest: str
 ) -> None:
     assert without_opening(text) == rest
+
+
+@pytest.mark.parametrize(
+    ("text", "leans"),
+    [
+        ("but then there is a force along the shaft", True),
+        ("ok and if I sit in a train?", True),
+        ("It carries a brick wall.", True),
+        ("So what can I spend?", True),
+        ("Oh, and who was Cleopatra?", False),
+        ("also, who was Cleopatra?", False),
+        ("Thanks. Who was Cleopatra?", False),
+        ("butter or oil for frying?", False),
+        ("", False),
+    ],
+)
+def test_a_turn_that_begins_with_and_or_but_goes_on(text: str, leans: bool) -> None:
+    assert goes_on(text) is leans

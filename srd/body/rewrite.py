@@ -52,4 +52,7 @@ class Rewrite:
     unbind: int = 0
 
 
+#: For `unbind`: in front of it lies any turn.
+EVERYWHERE = 1 << 62
+
 NO_REWRITE = Rewrite()

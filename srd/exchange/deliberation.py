@@ -34,6 +34,7 @@ from hashlib import blake2b
 
 from srd.body.body import Body, Known
 from srd.body.prompt import ModelSeen
+from srd.body.rewrite import EVERYWHERE
 from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Engine, Final, Pending, Unanswered, Verdict
@@ -95,6 +96,7 @@ class Deliberation:
         self._stage = 0
         self._past: Known | None = None  # what was known at the budget
         self._frozen: str | None = None  # the human text that later stages do not exceed
+        self._unbind = 0  # what `unbind` is where the budget decides
         self._pinned: int | None = None  # the place from which on the conversation is bound
         self._complete: Subject | None = None
         self._scores: Scores | None = None
@@ -165,6 +167,7 @@ class Deliberation:
         """From here on only what is here now counts, and the first human text if none is."""
         body = self._body
         self._past = body.known()
+        self._unbind = body.bytes_read if body.prompt.bound is not None else 0
         if body.prompt.bound is not None and self._policy.pins:
             self._pinned = body.prompt.bound.place
         elif body.prompt.turns_end < 0:
@@ -212,6 +215,20 @@ class Deliberation:
     def forced(self) -> bool:
         """True once nobody waits for more of the body."""
         return self._forced is not None
+
+    def unbind(self, decision: Decision) -> int:
+        """Where turns begin in front of this offset, it need not have been the model of `decision`
+        that made what only its maker can read. Since the last human turn, or since the budget
+        passed, every decision on this conversation has been this one."""
+        prompt = self._body.prompt
+        if not self._policy.unbinds or decision.basis is Basis.EXPLICIT:
+            return 0
+        if decision.basis in (Basis.EARLY, Basis.MEMO):
+            return self._unbind
+        if prompt.bound is None and prompt.turns_end >= 0:
+            return 0
+        starts = [text.start for text in decision.account.texts]
+        return min(starts) if starts and decision.basis is Basis.COMPLETE else EVERYWHERE
 
     @property
     def knows_something(self) -> bool:

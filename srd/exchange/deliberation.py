@@ -227,8 +227,12 @@ class Deliberation:
             return self._unbind
         if prompt.bound is None and prompt.turns_end >= 0:
             return 0
-        starts = [text.start for text in decision.account.texts]
-        return min(starts) if starts and decision.basis is Basis.COMPLETE else EVERYWHERE
+        account = decision.account if decision.basis is Basis.COMPLETE else None
+        return (
+            min((text.start for text in account.texts), default=EVERYWHERE)
+            if account
+            else EVERYWHERE
+        )
 
     @property
     def knows_something(self) -> bool:

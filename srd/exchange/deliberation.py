@@ -228,11 +228,8 @@ class Deliberation:
         if prompt.bound is None and prompt.turns_end >= 0:
             return 0
         account = decision.account if decision.basis is Basis.COMPLETE else None
-        return (
-            min((text.start for text in account.texts), default=EVERYWHERE)
-            if account
-            else EVERYWHERE
-        )
+        starts = [text.start for text in account.texts] if account is not None else []
+        return min(starts, default=EVERYWHERE)
 
     @property
     def knows_something(self) -> bool:

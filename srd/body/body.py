@@ -63,11 +63,13 @@ class BodyNotes:
     another name leaves in its place; at most 256 characters. `duplicates`: names of
     repeated members (of an object's names that count once, and "model"), each once, at most 16.
     `system_prompt_missed`: a system prompt was asked for and has not been written (so far).
+    `unbound`: what was removed because only one model can read it: types and members' names.
     """
 
     replaced_model: str | None = None
     duplicates: tuple[str, ...] = ()
     system_prompt_missed: bool = False
+    unbound: tuple[str, ...] = ()
 
 
 class Body:
@@ -465,6 +467,7 @@ class Body:
             first[:256] if replaced else None,
             tuple(edits.duplicates),
             edits.missed_system_prompt,
+            tuple(edits.unbound),
         )
 
     @property

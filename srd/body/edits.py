@@ -74,23 +74,25 @@ class Context:
 class Edits:
     """Listens to a loose scanner; decided splices gather in `decided`, in no order.
 
-    `hold`: the earliest offset that the innermost container still needs. `pin`: the same for a
-    container around it, set before and released on its own. `closed_at`: the offset of the
+    `hold`: the earliest offset that the innermost container still needs; pins are the same for
+    containers around it, set before and released on their own. `closed_at`: the offset of the
     document's closing brace, once scanned. `patient`: what is swallowed is kept until its end, so
-    that `cut_off` can bring it back. `duplicates`: names of repeated members, bounded.
+    that `cut_off` can bring it back. `duplicates`: names of repeated members, and `unbound`: what
+    was removed because only one model can read it; both bounded, each name once.
     """
 
     def __init__(self) -> None:
         self.decided: list[Splice] = []
         self.hold: int | None = None
-        self.pin: int | None = None
         self.patient = False
         self.missed_system_prompt = False
         self.closed_at: int | None = None
         self.duplicates: list[str] = []
+        self.unbound: list[str] = []
         self._swallow = -1  # from here to the end of the value at hand everything goes
         self._swallow_new = b""
         self._streaming = False
+        self._pins: list[int] = []
         self._contexts: list[Context] = []
         self._entering = Context()
 
@@ -100,7 +102,7 @@ class Edits:
     @property
     def floor(self) -> int | None:
         """The earliest offset that an undecided edit may still change; None: there is none."""
-        return self.hold if self.pin is None else self.pin
+        return min(self._pins) if self._pins else self.hold
 
     # -- what the document's kind of edit adds
 
@@ -133,7 +135,10 @@ class Edits:
 
     def shortcut(self, data: bytes, at: int) -> int:
         """See Context."""
-        return self._contexts[-1].shortcut(data, at)
+        end = self._contexts[-1].shortcut(data, at)
+        if end:
+            self.hold = None
+        return end
 
     def text(self, raw: bytes) -> None:
         """No text is asked for."""
@@ -201,12 +206,40 @@ class Edits:
         self.hold = start
         return Want.SKIP
 
+    def pin(self, offset: int) -> None:
+        """From `offset` on all is held, until `unpin`."""
+        self._pins.append(offset)
+
+    def unpin(self, offset: int) -> None:
+        """What held from `offset` on is settled."""
+        self._pins.remove(offset)
+
+    def forget(self, start: int) -> None:
+        """Whatever was decided, or is held, from `start` on is no matter any more, but a pin there
+        stays."""
+        self.decided = [splice for splice in self.decided if splice.start < start]
+        self._pins = [offset for offset in self._pins if offset <= start]
+        self._swallow, self.hold = -1, None
+
+    def relieve(self, context: Context, successor: Context) -> None:
+        """From now on `successor` listens in place of `context`, and nobody in what it contains."""
+        at = self._contexts.index(context)
+        inside = len(self._contexts) - at - 1
+        self._contexts[at:] = [successor, *(Context() for _ in range(inside))]
+
     def insert(self, offset: int, new: bytes) -> None:
         """New bytes before `offset`."""
         self.decided.append(Splice(offset, offset, new))
 
     def repeated(self, name: bytes) -> None:
         """The member `name` was met again."""
-        text = name.decode("utf-8", "replace")
-        if text not in self.duplicates and len(self.duplicates) < _NAMES:
-            self.duplicates.append(text)
+        _note(self.duplicates, name.decode("utf-8", "replace"))
+
+    def note_unbound(self, what: str) -> None:
+        """Something of this type, or a member of this name, was removed."""
+        _note(self.unbound, what)
+
+
+def _note(names: list[str], name: str) -> None:
+    if name not in names and len(names) < _NAMES:
+        names.append(name)

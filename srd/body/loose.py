@@ -12,6 +12,7 @@ strings are searched, only short ones and the space between strings are matched 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from srd.body import lexis
 from srd.body.shapes import ONCE_IN_PART, PARTS
@@ -84,11 +85,17 @@ def opened(strings: re.Pattern[bytes], run: bytes) -> int:
     return bare.count(b"[") + bare.count(b"{") - bare.count(b"]") - bare.count(b"}")
 
 
-def plain_objects(data: bytes, at: int, once: frozenset[bytes], depth: int) -> int:
+def plain_objects(
+    data: bytes,
+    at: int,
+    once: frozenset[bytes],
+    depth: int,
+    suspect: Callable[[bytes, int, int], bool] | None = None,
+) -> int:
     """Objects, with commas between them, the first of which begins at data[at]: where the last one
-    ends that is whole, has no escapes in its keys, and repeats none of those in `once`. 0 where the
-    first is not like that: somebody must look closer. `depth`: so many arrays of parts inside each
-    other are looked through as well, for what a part may not repeat."""
+    ends that is whole, has no escapes in its keys, repeats none of those in `once`, and is no
+    `suspect`. 0 where the first is not like that: somebody must look closer. `depth`: so many
+    arrays of parts inside each other are looked through as well, for what a part may not repeat."""
     end = 0
     while True:
         match = lexis.PLAIN_TURN.match(data, at)
@@ -98,7 +105,7 @@ def plain_objects(data: bytes, at: int, once: frozenset[bytes], depth: int) -> i
             after = match.end() if match else _object_end(data, at, once, depth)
         else:
             after = _object_end(data, at, once, depth)
-        if not after:
+        if not after or (suspect is not None and suspect(data, at, after)):
             return end
         end = after
         match = lexis.NEXT_OBJECT.match(data, end)

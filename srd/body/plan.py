@@ -22,9 +22,10 @@ from srd.body.members import (
     encode_name,
     new_object,
 )
+from srd.body.parts import Parts
 from srd.body.rewrite import Rewrite
 from srd.body.shapes import ONCE, Shape
-from srd.body.system import Parts, System, Turns
+from srd.body.system import System, Turns
 
 
 class BodyEdits(Edits):
@@ -111,14 +112,14 @@ def _plan(rewrite: Rewrite, shape: Shape) -> dict[bytes, Action]:
         plan[encode_name(name)] = Merge(inner)
     for name, value in rewrite.set_members.items():
         plan[encode_name(name)] = Set(value)
-    prompt = rewrite.system_prompt
+    prompt, unbind = rewrite.system_prompt, rewrite.unbind
     if prompt and shape.system:
         plan[shape.system] = System(prompt)
     if prompt and shape.system_message:
-        plan[shape.turns] = Turns(prompt)
+        plan[shape.turns] = Turns(prompt, unbind)
     if not shape.names_only:
         if _stays(rewrite, shape.turns):
-            plan.setdefault(shape.turns, Turns(None))
+            plan.setdefault(shape.turns, Turns(None, unbind, items=shape.items))
         if shape.system and _stays(rewrite, shape.system):
             plan.setdefault(shape.system, Parts())
     return plan

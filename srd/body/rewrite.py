@@ -36,6 +36,8 @@ class Rewrite:
     {"chat_template_kwargs": {"enable_thinking": b"true"}}; a value of None removes that inner
     member; a non-object there is replaced by an object, an absent one is inserted (unless
     nothing would be left to insert). `cap`: numeric top-level members lowered to at most this.
+    `unbind`: turns that begin in front of this offset lose what only the model that made it can
+    read (`body.bound`).
     """
 
     model: str | None = None
@@ -47,6 +49,10 @@ class Rewrite:
     )
     cap: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     system_prompt: SystemPrompt | None = None
+    unbind: int = 0
 
+
+#: For `unbind`: in front of it lies any turn.
+EVERYWHERE = 1 << 62
 
 NO_REWRITE = Rewrite()

@@ -99,6 +99,11 @@ HOLDERS = frozenset(
 #: signatures).
 SEALED_PARTS = frozenset({"redacted_thinking"})
 SIGNATURES = frozenset({b"signature", b"encrypted_content", b"thought_signature"})
+#: Parts and items that are nothing but what is signed in them, and go with it.
+SIGNED = frozenset({"thinking", "reasoning", "compaction"})
+#: A message's tool calls, and what of a call is the tool's and never a signature.
+CALLS = b"tool_calls"
+ARGUMENTS = frozenset({b"arguments", b"input", b"parameters"})
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 NON_USER_ROLES = SYSTEM_ROLES | {"assistant"}

@@ -9,39 +9,23 @@ from __future__ import annotations
 import enum
 
 from srd.body import lexis, loose
+from srd.body.bound import (
+    FIRST_TURN,
+    BoundItems,
+    BoundParts,
+    Marked,
+    Turn,
+    looks_bound,
+    plain_turn,
+)
 from srd.body.edits import LIMIT, Context, Edits, Splice
 from srd.body.listener import Want
 from srd.body.members import KEEP, Action, Members, member
+from srd.body.parts import PartsArray
 from srd.body.rewrite import SystemPrompt
-from srd.body.shapes import ONCE_IN_PART, ONCE_IN_TURN, PARTS, PARTS_DEPTH, SYSTEM_ROLES
+from srd.body.shapes import ONCE_IN_TURN, PARTS_DEPTH, SYSTEM_ROLES
 
 _OBJECT, _ARRAY, _STRING = b'{["'
-
-
-class Parts(Action):
-    """An array of content parts. In each a repeated name is dropped, and in those that lie in a
-    part's own array, as long as `depth` says so."""
-
-    def __init__(self, depth: int = PARTS_DEPTH) -> None:
-        self._depth = depth
-
-    def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        return edits.enter(_Parts(self._depth)) if kind == _ARRAY else Want.SKIP
-
-
-class _Parts(Context):
-    def __init__(self, depth: int = PARTS_DEPTH) -> None:
-        self._inside = depth - 1
-
-    def shortcut(self, data: bytes, at: int) -> int:
-        return loose.plain_objects(data, at, ONCE_IN_PART, self._inside)
-
-    def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        if kind != _OBJECT:
-            return Want.SKIP
-        part = Members({PARTS: Parts(self._inside)} if self._inside else {}, once=ONCE_IN_PART)
-        part.open(edits, offset + 1)
-        return edits.enter(part)
 
 
 class System(Action):
@@ -63,26 +47,43 @@ class System(Action):
 
 class Turns(Action):
     """The conversation. In each element a repeated name is dropped; where the system text is a
-    message (chat), it goes into, or before, the first one."""
+    message (chat), it goes into, or before, the first one. `unbind`: see Rewrite. `items`: an
+    element may be what goes then."""
 
-    def __init__(self, prompt: SystemPrompt | None) -> None:
+    def __init__(
+        self, prompt: SystemPrompt | None, unbind: int = 0, *, items: bool = False
+    ) -> None:
         self._prompt = prompt
+        self._unbind = unbind
+        self._items = items
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
-        return edits.enter(_Turns(self._prompt)) if kind == _ARRAY else Want.SKIP
+        if kind != _ARRAY:
+            return Want.SKIP
+        if self._unbind and self._items:
+            return edits.enter(BoundItems(self._unbind))
+        return edits.enter(_Turns(self._prompt, self._unbind))
 
 
 class _Turns(Context):
-    def __init__(self, prompt: SystemPrompt | None) -> None:
+    def __init__(self, prompt: SystemPrompt | None, unbind: int) -> None:
         self._prompt = prompt  # until the first element has begun
+        self._unbind = unbind
 
     def shortcut(self, data: bytes, at: int) -> int:
-        return 0 if self._prompt else loose.plain_objects(data, at, ONCE_IN_TURN, PARTS_DEPTH)
+        if self._prompt:
+            return 0
+        suspect = looks_bound if self._unbind else None
+        return loose.plain_objects(data, at, ONCE_IN_TURN, PARTS_DEPTH, suspect)
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         prompt, self._prompt = self._prompt, None
+        bound = offset < self._unbind
         if kind == _OBJECT:
-            turn = _FirstMessage(edits, prompt, offset) if prompt else _turn()
+            if prompt:
+                turn: Members = _FirstMessage(edits, prompt, offset, bound=bound)
+            else:
+                turn = Turn() if bound else plain_turn()
             turn.open(edits, offset + 1)
             return edits.enter(turn)
         if prompt:
@@ -96,10 +97,6 @@ class _Turns(Context):
             edits.missed_system_prompt = False
 
 
-def _turn() -> Members:
-    return Members({PARTS: Parts()}, once=ONCE_IN_TURN)
-
-
 class _Role(enum.Enum):
     """What is known of the first message."""
 
@@ -109,25 +106,27 @@ class _Role(enum.Enum):
     SETTLED = enum.auto()  # another one, or it came too late: the prompt is a message before it
 
 
-class _FirstMessage(Members):
+class _FirstMessage(Marked):
     """messages[0]: its role tells whether it is edited or gets a message before it. Edits of a
     content that came before the role are kept as candidates; parts of one that the prompt may still
-    replace are not looked into.
+    replace are not looked into. `bound`: it loses what only the model that made it can read, but in
+    a content that comes before the role.
 
     A role that is more than LIMIT behind is not waited for: the message before it is right for
     every role but a system text's that should have been replaced; the prompt then counts as missed.
     """
 
-    def __init__(self, edits: Edits, prompt: SystemPrompt, start: int) -> None:
-        super().__init__({}, once=ONCE_IN_TURN)
+    def __init__(self, edits: Edits, prompt: SystemPrompt, start: int, *, bound: bool) -> None:
+        super().__init__(FIRST_TURN if bound else {}, once=ONCE_IN_TURN)
         self._prompt = prompt
+        self._bound = bound
         self._start = start
         self._role = _Role.UNKNOWN
         self._late = False
         self._content = False
         self._value = -1  # where a content starts that is replaced if the role is system
         self._candidates: list[Splice] = []
-        edits.pin = start
+        edits.pin(start)
 
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if self._action is not KEEP:
@@ -139,7 +138,8 @@ class _FirstMessage(Members):
             if self._role is not _Role.SETTLED:
                 return self._begin_content(edits, kind, offset)
             if kind == _ARRAY:
-                return edits.enter(_Parts())
+                unbinds = self._bound and not self.user
+                return edits.enter(BoundParts() if unbinds else PartsArray())
         return Want.SKIP
 
     def _begin_role(self, edits: Edits, kind: int, offset: int) -> Want:
@@ -171,10 +171,12 @@ class _FirstMessage(Members):
     def token(self, edits: Edits, raw: bytes | None) -> None:
         if self._name != b"role":
             return
-        system = raw is not None and lexis.decode_string(raw) in SYSTEM_ROLES
+        role = None if raw is None else lexis.decode_string(raw)
+        system, self.user = role in SYSTEM_ROLES, role == "user"
         if self._role is _Role.READING:
             if system:
-                self._role, edits.pin = _Role.SYSTEM, None
+                self._role = _Role.SYSTEM
+                edits.unpin(self._start)
                 edits.decided += self._candidates
                 edits.missed_system_prompt = False
             else:
@@ -217,13 +219,14 @@ class _FirstMessage(Members):
         self._put_before(edits)
 
     def _put_before(self, edits: Edits) -> None:
-        self._role, edits.pin = _Role.SETTLED, None
+        self._role = _Role.SETTLED
+        edits.unpin(self._start)
         self._value = -1
         edits.insert(self._start, _system_message(self._prompt) + b",")
         edits.missed_system_prompt = False
 
 
-class _FirstPart(_Parts):
+class _FirstPart(PartsArray):
     """A content array that gets one more text part, as its first. Upstream joins the texts of all
     parts to one string; that would cost the parts their other members, such as cache_control."""
 

@@ -123,6 +123,7 @@ class NoteKind(enum.StrEnum):
 
     LATE_MODEL_NAME = "late_model_name"  # an explicit name behind late_model_bytes: rewritten
     DUPLICATE_KEY = "duplicate_key"  # a second model, messages, ...: rewritten or dropped
+    DROPPED_BOUND = "dropped_bound"  # what only another model can read, by setting; the detail says
     SYSTEM_PROMPT_MISSED = "system_prompt_missed"  # asked for and not written
     UNREAD = "unread"  # our path, and the body was not read; the detail is the reason
     PARTIAL_UNROUTABLE = "partial_unroutable"  # BUFFERED_PARTIAL: only a prefix came

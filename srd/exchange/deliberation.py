@@ -33,6 +33,7 @@ from dataclasses import replace
 
 from srd.body.body import Body
 from srd.body.prompt import ModelSeen
+from srd.body.rewrite import EVERYWHERE
 from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
 from srd.decide.engine import Final, Pending, Unanswered
@@ -77,6 +78,7 @@ class Deliberation:
         self._hearing = hearing = Hearing(policy, facts, body)
         self._stages = Stages(policy, witness, hearing, Memory(policy, facts))
         self._frozen: str | None = None  # the human text that later stages do not exceed
+        self._unbind = 0  # what `unbind` is where the budget decides
         self._pinned: int | None = None  # the place from which on the conversation is bound
         self._complete: Subject | None = None
         self._knows_repeated = False  # what rules that block say of repeated members
@@ -154,6 +156,7 @@ class Deliberation:
         """From here on only what is here now counts, and the first human text if none is."""
         body = self._body
         self._hearing.past = body.known()
+        self._unbind = body.bytes_read if body.prompt.bound is not None else 0
         if body.prompt.bound is not None and self._policy.pins:
             self._pinned = body.prompt.bound.place
         elif body.prompt.turns_end < 0:
@@ -200,6 +203,21 @@ class Deliberation:
     def forced(self) -> bool:
         """True once nobody waits for more of the body."""
         return self._forced is not None
+
+    def unbind(self, decision: Decision) -> int:
+        """Where turns begin in front of this offset, it need not have been the model of `decision`
+        that made what only its maker can read. Since the last human turn, or since the budget
+        passed, every decision on this conversation has been this one."""
+        prompt = self._body.prompt
+        if not self._policy.unbinds or decision.basis is Basis.EXPLICIT:
+            return 0
+        if decision.basis in (Basis.EARLY, Basis.MEMO):
+            return self._unbind
+        if prompt.bound is None and prompt.turns_end >= 0:
+            return 0
+        account = decision.account if decision.basis is Basis.COMPLETE else None
+        starts = [text.start for text in account.texts] if account is not None else []
+        return min(starts, default=EVERYWHERE)
 
     @property
     def knows_something(self) -> bool:

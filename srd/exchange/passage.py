@@ -204,6 +204,8 @@ class Passage:
             commands += self._note(NoteKind.LATE_MODEL_NAME, named[:200])
         if notes.duplicates:
             commands += self._note(NoteKind.DUPLICATE_KEY, ",".join(notes.duplicates))
+        if ended and notes.unbound:
+            commands += self._note(NoteKind.DROPPED_BOUND, ",".join(notes.unbound))
         if ended and notes.system_prompt_missed:
             commands += self._note(NoteKind.SYSTEM_PROMPT_MISSED)
         return commands

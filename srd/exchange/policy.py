@@ -105,6 +105,11 @@ class Policy:
         return router.conversation == "hold" and router.conversation_hold.pins == "hold"
 
     @property
+    def unbinds(self) -> bool:
+        """True when what only the model that made it can read leaves no more than it must."""
+        return self.document.global_.router.conversation_hold.pins == "drop"
+
+    @property
     def leave(self) -> float:
         """The confidence with which a later turn's subject must differ."""
         return self.document.global_.router.conversation_hold.leave

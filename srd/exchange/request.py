@@ -12,9 +12,11 @@ leaves this file, and the driver ends the stream where all can see it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from srd.body.body import Api, Body, Leaving
 from srd.body.inflate import Caps, InflateError, InflateLimit
-from srd.body.rewrite import Rewrite
+from srd.body.rewrite import EVERYWHERE, Rewrite
 from srd.body.scanner import BodyError
 from srd.decide.decision import Basis, Decision
 from srd.exchange import refusals
@@ -481,6 +483,7 @@ class RequestHalf(Passage):
             out = body.settle_tail(what.rewrite)
             leaving = self._fitted(body, Leaving(out, True, True, body.ended))
         else:
+            what = _unbinding(what, self._expect_deliberation().unbind(decision))
             plain = self._router.compressed == "inflate" or self._reply.always_plain
             clear = self._router.clear_route_cache
             leaving, headers = self._rendered(body, what, plain=plain, clear_route_cache=clear)
@@ -498,7 +501,10 @@ class RequestHalf(Passage):
 
     def _enter_tail(self) -> list[Command]:
         body = self._expect_body()
-        out = body.commit_tail(self._policy.router.tail_rewrite())
+        what = Plan(rewrite=self._policy.router.tail_rewrite())
+        if self._policy.unbinds:  # whose it is, only the end would tell
+            what = _unbinding(what, EVERYWHERE)
+        out = body.commit_tail(what.rewrite)
         self._become(State.TAIL)
         commands = self._reply.tail_headers(self.facts)
         return [*commands, *self._reply.release(out, end=False)]
@@ -554,3 +560,7 @@ class RequestHalf(Passage):
         if self._deliberation is None:
             raise ExchangeBug(f"nothing to deliberate in {self.state}")
         return self._deliberation
+
+
+def _unbinding(what: Plan, unbind: int) -> Plan:
+    return replace(what, rewrite=replace(what.rewrite, unbind=unbind)) if unbind else what

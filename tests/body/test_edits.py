@@ -95,9 +95,10 @@ def test_half_of_a_swallowed_value_stays_when_the_rest_goes_elsewhere():
 
 def test_a_pin_holds_more_than_what_is_held_inside():
     desk = opened()
-    desk.pin, desk.hold = 3, 8
+    desk.pin(3)
+    desk.hold = 8
     assert desk.floor == 3
-    desk.pin = None
+    desk.unpin(3)
     assert desk.floor == 8
 
 

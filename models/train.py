@@ -154,6 +154,7 @@ def step_guard(options: argparse.Namespace, log: Log) -> None:
     model = Model(options.out)
     attacks = [row for row in rows if row.jailbreak and row.split == "train"]
     others = [row for row in rows if not row.jailbreak and row.split == "train"]
+    docs = [doc for doc in docs if doc.split == "train"]
     fitted = guard.fit(attacks, docs, others, lambda texts: model.risk(model.jailbreak(texts)), log)
     fitted.save(options.out / "guard.npz")
     guard.enter(options.out)
@@ -167,12 +168,13 @@ def step_verdict(options: argparse.Namespace, log: Log) -> None:
     rows, docs = _guarded(options)
     fitted = guard.Guard.load(options.out / "guard.npz")
     attacks = [row for row in rows if row.jailbreak and row.split != "test"]
+    docs = [doc for doc in docs if doc.split != "test"]
     verdict.fit(fitted, Model(options.out), attacks, docs, guard.SUSPICION, log)
     fitted.save(options.out / "guard.npz")
 
 
 def _guarded(options: argparse.Namespace) -> tuple[list[Row], list[Document]]:
-    """The rows of attacks and look-alikes, and the ordinary train documents."""
+    """The rows of attacks and look-alikes, and the ordinary documents, of all splits."""
     from srd_train import data, guard, phrases
 
     tasks = data.tasks(options.data)
@@ -180,7 +182,7 @@ def _guarded(options: argparse.Namespace) -> tuple[list[Row], list[Document]]:
     others = [row for row in data.part(rows, "train") if not row.jailbreak]
     docs = guard.documents(options.benign) + guard.joined_rows(tasks["domain"], "prompts")
     docs += guard.joined_rows(others, "lookalikes", 10)
-    return rows, [doc for doc in docs if doc.split == "train"]
+    return rows, docs
 
 
 def step_card(options: argparse.Namespace, log: Log) -> None:

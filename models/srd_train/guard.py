@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 WINDOW = 300
 #: The log-odds from which on the encoder reads a window; chosen on dev for nine attacks of ten.
-SUSPICION = -2.5
+SUSPICION = -2.0
 #: Log-odds taken from a reading for each tenfold of windows, chosen on benign dev documents.
 CAUTION = 0.4
 HASHING = GuardHashing(bits=18, char_ngrams=(5,))

@@ -8,7 +8,8 @@ python models/train.py average   --parts A B  # the mean of runs side by side, i
 python models/train.py embedding --data DIR   # refit the embedding's map to the frozen backbone
 python models/train.py export                 # ONNX, then int8
 python models/train.py calibrate --data DIR   # temperatures, weights, thresholds on dev
-python models/train.py guard     --data DIR --benign DIR DIR  # the stage before inspection
+python models/train.py guard     --data DIR --benign DIR DIR  # what looks at every window
+python models/train.py verdict   --data DIR --benign DIR DIR  # what it says with the encoder
 python models/train.py card                   # the model card from the measured results
 """
 
@@ -18,10 +19,15 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from srd_train.common import DEFAULT, ROOT, SEED, Log
+
+if TYPE_CHECKING:
+    from srd_train.data import Row
+    from srd_train.guard import Document
 
 WORK = ROOT / ".work"
 
@@ -140,23 +146,43 @@ def step_calibrate(options: argparse.Namespace, log: Log) -> None:
 
 
 def step_guard(options: argparse.Namespace, log: Log) -> None:
-    """Fit the guard and its verdict, and enter it in the manifest."""
-    from srd_train import data, guard, verdict
+    """Fit the guard, and enter it in the manifest."""
+    from srd_train import guard
     from srd_train.runtime import Model
 
-    tasks, model = data.tasks(options.data), Model(options.out)
-    rows = data.part(tasks["jailbreak"], "train")
-    attacks, others = ([row for row in rows if row.jailbreak == label] for label in (1, 0))
-    docs = guard.documents(options.benign) + guard.joined_rows(tasks["domain"], "prompts")
-    docs += guard.joined_rows(others, "lookalikes", 10)
-    train = [doc for doc in docs if doc.split == "train"]
-    fitted = guard.fit(
-        attacks, train, others, lambda texts: model.risk(model.jailbreak(texts)), log
-    )
-    known = [row for row in tasks["jailbreak"] if row.jailbreak and row.split != "test"]
-    verdict.fit(fitted, model, known, train, guard.SUSPICION, log)
+    rows, docs = _guarded(options)
+    model = Model(options.out)
+    attacks = [row for row in rows if row.jailbreak and row.split == "train"]
+    others = [row for row in rows if not row.jailbreak and row.split == "train"]
+    docs = [doc for doc in docs if doc.split == "train"]
+    fitted = guard.fit(attacks, docs, others, lambda texts: model.risk(model.jailbreak(texts)), log)
     fitted.save(options.out / "guard.npz")
     guard.enter(options.out)
+
+
+def step_verdict(options: argparse.Namespace, log: Log) -> None:
+    """Fit what guard and encoder say together of a suspected window."""
+    from srd_train import guard, verdict
+    from srd_train.runtime import Model
+
+    rows, docs = _guarded(options)
+    fitted = guard.Guard.load(options.out / "guard.npz")
+    attacks = [row for row in rows if row.jailbreak and row.split != "test"]
+    docs = [doc for doc in docs if doc.split != "test"]
+    verdict.fit(fitted, Model(options.out), attacks, docs, guard.SUSPICION, log)
+    fitted.save(options.out / "guard.npz")
+
+
+def _guarded(options: argparse.Namespace) -> tuple[list[Row], list[Document]]:
+    """The rows of attacks and look-alikes, and the ordinary documents, of all splits."""
+    from srd_train import data, guard, phrases
+
+    tasks = data.tasks(options.data)
+    rows = tasks["jailbreak"] + phrases.rows()
+    others = [row for row in data.part(rows, "train") if not row.jailbreak]
+    docs = guard.documents(options.benign) + guard.joined_rows(tasks["domain"], "prompts")
+    docs += guard.joined_rows(others, "lookalikes", 10)
+    return rows, docs
 
 
 def step_card(options: argparse.Namespace, log: Log) -> None:
@@ -176,6 +202,7 @@ STEPS = {
     "export": step_export,
     "calibrate": step_calibrate,
     "guard": step_guard,
+    "verdict": step_verdict,
     "card": step_card,
 }
 

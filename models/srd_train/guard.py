@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 WINDOW = 300
 #: The log-odds from which on the encoder reads a window; chosen on dev for nine attacks of ten.
-SUSPICION = -2.5
+SUSPICION = -2.0
 #: Log-odds taken from a reading for each tenfold of windows, chosen on benign dev documents.
 CAUTION = 0.4
 HASHING = GuardHashing(bits=18, char_ngrams=(5,))
@@ -76,7 +76,7 @@ class Document:
 class Plan:
     """How the guard is fitted."""
 
-    epochs: int = 6
+    epochs: int = 8
     batch: int = 512
     lr: float = 0.02
     decay: float = 2e-6
@@ -194,7 +194,7 @@ def attack_windows(
         if len(text) <= WINDOW - 20:
             found.append((text, 1.0))
             continue
-        starts = range(0, min(len(text), 6000) - WINDOW // 2, WINDOW // 2)
+        starts = range(0, min(len(text), 4500) - WINDOW // 2, WINDOW // 2)
         parts = [text[start : start + WINDOW] for start in starts]
         risks = risk(parts)
         found += [(part, 0.5) for part, value in zip(parts, risks, strict=True) if value >= 0.5]
@@ -275,7 +275,7 @@ def fit(
     log: Log,
     plan: Plan = PLAN,
 ) -> Guard:
-    """Fit on train documents and train attacks."""
+    """Fit on train documents and on attacks and look-alikes of train."""
     rng = random.Random(SEED)
     windows = Windows()
     parts = attack_windows(attacks, risk)

@@ -32,8 +32,10 @@ MAX_INSPECT_TOKENS = 8192
 CALM_TOKENS = 2048
 #: What a text's own length allows for windows that are suspected: so many tokens, and so many more
 #: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
-BASE_TOKENS, TOKENS_PER_100K = 768, 250
+BASE_TOKENS, TOKENS_PER_100K = 256, 250
 LIKELY = 0.0
+#: From these log-odds on a window is read as it is too, not only its most suspicious sentence.
+WIDE = -1.0
 #: Characters of a window, and from one window to the next.
 WINDOW, STEP = 300, 75
 #: A text longer than this is not tried as one row: a token of prose has four characters or so.
@@ -45,6 +47,8 @@ _MOST_WINDOWS = 256
 _LEAST_CANDIDATES = 2
 #: How far a window is moved to a word's border, and a tight one to a sentence's.
 _WORD_REACH, _SENTENCE_REACH = 24, 80
+#: Characters that a tight reading has at least, where the text has them.
+_LEAST_READING = 100
 #: What each character of a tight stretch must bring, in log-odds.
 _DRIFT = 0.02
 
@@ -248,7 +252,7 @@ class Inspector:
             if allowed <= 0 and value < LIKELY:
                 inspected.suspicion = value  # and what follows is less suspicious
                 return
-            for first, last in readings(text, profile, start, end):
+            for first, last in readings(text, profile, start, end, wide=value >= WIDE):
                 encoded = encoder.tokenizer.encode(text[first:last])
                 allowed -= len(encoded.ids)
                 yield _Look(number, encoded, value, whole=False)
@@ -296,14 +300,21 @@ def suspects(profile: Profile, threshold: float) -> list[tuple[int, int, float]]
     return chosen
 
 
-def readings(text: str, profile: Profile, start: int, end: int) -> list[tuple[int, int]]:
-    """How a suspected window is read: as it is, and what is most suspicious about it alone."""
-    wide = (_border(text, start, -1), _border(text, end, 1))
-    first, last = tightest(profile, max(start - STEP, 0), min(end + STEP, len(text)))
-    tight = _sentence(text, first, last)
-    if tight[1] - tight[0] >= (wide[1] - wide[0]) * 9 // 10:
-        return [wide]
-    return [wide, tight]
+def readings(
+    text: str, profile: Profile, start: int, end: int, *, wide: bool = True
+) -> list[tuple[int, int]]:
+    """How a suspected window is read: what is most suspicious about it alone, in whole sentences,
+    and, if `wide`, the window as it is."""
+    whole = (_border(text, start, -1), _border(text, end, 1))
+    first, last = _sentence(
+        text, *tightest(profile, max(start - STEP, 0), min(end + STEP, len(text)))
+    )
+    if last - first < _LEAST_READING:
+        room = (_LEAST_READING - (last - first)) // 2
+        first, last = _sentence(text, max(first - room, 0), min(last + room, len(text)))
+    if last - first >= (whole[1] - whole[0]) * 9 // 10:
+        return [whole]
+    return [(first, last), whole] if wide else [(first, last)]
 
 
 def tightest(profile: Profile, start: int, end: int) -> tuple[int, int]:

@@ -403,8 +403,10 @@ def _classifier(now: object) -> list[Family]:
         return float(getattr(now, name, 0))
 
     gauges = [("queued", "Asks waiting."), ("running", "Asks being answered.")]
+    gauges += [("segment_entries", "Inspected texts that are remembered.")]
     counters = ["runs", "tokens", "rejected", "cancelled", "expired", "failed", "truncated"]
     counters += ["first_stage", "cache_hits", "cache_misses"]
+    counters += ["windows", "inspection_tokens", "segments_known"]
     families: list[Family] = [
         Gauge(f"srd_classifier_{n}", text, lambda n=n: _one(value(n)))  # type: ignore[misc]
         for n, text in gauges

@@ -20,10 +20,9 @@ without those of attachments.
 Where a rule blocks nothing is decided early: the body is held whole, and what could not be
 evaluated refuses the request (`_last_word`, `_without_scores`).
 
-The rule for a late name stands in `name_counts` and `_name_settled`, and nowhere else: a model name
-counts if its value ends within the first `EarlyDecision.name_bytes` that are counted, and no
-outcome leaves before that offset, the name, or the end of the body has passed. Timers and memory
-pressure alone shorten it, and then the basis says so.
+No outcome leaves before the offset behind which no model name counts, the name, or the end of the
+body has passed (srd.exchange.naming). Timers and memory pressure alone shorten it, and then the
+basis says so.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from srd.body.body import Body
-from srd.body.prompt import ModelSeen
 from srd.body.rewrite import EVERYWHERE
 from srd.classify.api import Ask, Scores
 from srd.decide.decision import Basis, Decision
@@ -41,6 +39,7 @@ from srd.exchange import refusals
 from srd.exchange.facts import RequestFacts
 from srd.exchange.hearing import Hearing, Sight
 from srd.exchange.memory import Memory
+from srd.exchange.naming import Naming
 from srd.exchange.policy import Policy
 from srd.exchange.stages import Stages
 from srd.exchange.subject import Subject, Witness
@@ -77,6 +76,7 @@ class Deliberation:
         self._witness = witness = Witness(policy)
         self._hearing = hearing = Hearing(policy, facts, body)
         self._stages = Stages(policy, witness, hearing, Memory(policy, facts))
+        self._naming = Naming(policy, body)
         self._frozen: str | None = None  # the human text that later stages do not exceed
         self._unbind = 0  # what `unbind` is where the budget decides
         self._pinned: int | None = None  # the place from which on the conversation is bound
@@ -242,7 +242,11 @@ class Deliberation:
         return self._outcome
 
     def _look(self, now: float) -> Outcome | None:
-        if (named := self.explicit()) is not None and not self._inspects(named):
+        named = self._naming.explicit()
+        if isinstance(named, Decision):
+            if not self._policy.inspects_named:
+                return self._stamp(named)
+        elif named is not None:
             return named
         if self._awaits_end and self.early:
             self._settled, self._awaits_end = None, False  # blanks behind it made the body large
@@ -254,10 +258,6 @@ class Deliberation:
         if self._awaits_end and not (forced or self._body.ended):
             return None
         return self._stamp(settled) if isinstance(settled, Decision) else settled
-
-    def _inspects(self, named: Outcome) -> bool:
-        """True when even a request that names its model waits for the rules that block."""
-        return isinstance(named, Decision) and self._policy.inspects_named
 
     def _judge(self, now: float) -> Outcome | None:
         """The outcome for a body that is routed, whatever name may still come."""
@@ -317,37 +317,9 @@ class Deliberation:
             return False
         return self._body.prompt.turns_end >= 0 or self._pinned is not None
 
-    def name_counts(self, seen: ModelSeen) -> bool:
-        """True when this name came early enough to decide, as a function of its offset alone."""
-        return seen.counted <= self._policy.early.name_bytes
-
     @property
     def _name_settled(self) -> bool:
-        """True when no name that counts can still come."""
-        body = self._body
-        return (
-            body.model is not None or self._closed or body.counted >= self._policy.early.name_bytes
-        )
-
-    def explicit(self) -> Outcome | None:
-        """The client named a model: no signals, no decision, no plugins, as upstream."""
-        seen, router = self._body.model, self._policy.router
-        if seen is None or not self.name_counts(seen):
-            return None
-        if seen.value is None:
-            return refusals.no_text(seen.offset)
-        if seen.value == "" or router.is_auto(seen.value):
-            return None
-        unknown = not router.is_known(seen.value)
-        if unknown and self._policy.document.global_.router.unknown_models == "refuse":
-            return refusals.unavailable(seen.value, router.names)
-        return self._stamp(router.explicit(seen.value))
-
-    @property
-    def _requested(self) -> str | None:
-        """The name that the client asked to be routed by, if it counts."""
-        seen = self._body.model
-        return seen.value or None if seen is not None and self.name_counts(seen) else None
+        return self._closed or self._naming.settled
 
     @property
     def early(self) -> bool:
@@ -383,7 +355,7 @@ class Deliberation:
             text, more = self._frozen, False
         if not text:
             return None
-        return self._stages.look(text, more=more, requested=self._requested, now=now)
+        return self._stages.look(text, more=more, requested=self._naming.requested, now=now)
 
     # -- complete
 
@@ -514,7 +486,7 @@ class Deliberation:
 
     def _named(self) -> Decision | None:
         """The client's own choice, which only the rules that block may still undo."""
-        named = self.explicit() if self._policy.inspects_named else None
+        named = self._naming.explicit() if self._policy.inspects_named else None
         return named if isinstance(named, Decision) else None
 
     def _see(self, subject: Subject, *, forced: bool = False, blocking: bool = False) -> Sight:
@@ -525,7 +497,7 @@ class Deliberation:
         named = self._named()
         if named is not None and isinstance(sight.verdict, Final) and sight.verdict.rule is None:
             return named
-        return self._hearing.conclude(sight, basis, self._requested)
+        return self._hearing.conclude(sight, basis, self._naming.requested)
 
     def fallback(self, reason: str) -> Decision:
         """The default model, because a fault of ours made a decision impossible."""
@@ -536,7 +508,7 @@ class Deliberation:
         plain = None if self._facts.coding else self._facts.content_length
         return replace(
             decision,
-            requested_model=self._requested,
+            requested_model=self._naming.requested,
             bytes_read=body.bytes_read,
             body_bytes=body.bytes_read if body.ended else plain,
             bytes_held=body.held,

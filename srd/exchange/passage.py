@@ -2,7 +2,7 @@
 
 Why this file exists: a request that is committed and one that is not ours flow alike, and the end
 of a body must be said once, last, and in the mode's own way. It must not know how a decision is
-made; what is edited was settled before (srd.exchange.request).
+made; what is edited was settled before (srd.exchange.settlement).
 """
 
 from __future__ import annotations

@@ -88,37 +88,6 @@ def test_what_comes_in_one_message_is_read_on_where_a_rule_blocks(blocks):
 # -- a name that comes late ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("late", "counts"), [(0, False), (22, False), (23, True), (24, True), (None, True)]
-)
-def test_a_name_counts_by_where_its_value_ends_and_by_nothing_else(late, counts):
-    raw = b'{"messages":[],"model":"law-expert"}'
-    assert raw.index(b'"law-expert"') == 23
-    early = {} if late is None else {"late_model_bytes": late + len(b'"law-expert"')}
-    early = {"late_model_bytes": 0} if late == 0 else early
-    found, subject = deliberation(policy(**early), raw, end=True)
-    subject.read()
-    assert found.name_counts(subject.model) is counts
-    assert (found.explicit() is not None) is counts
-
-
-def test_with_no_bytes_no_name_counts_wherever_it_stands():
-    for raw in (
-        b'{"model":"law-expert","messages":[]}',
-        b'{"messages":[],"model":"law-expert"}',
-    ):
-        found, subject = deliberation(policy(late_model_bytes=0), raw, end=True)
-        subject.read()
-        assert not found.name_counts(subject.model)
-
-
-@pytest.mark.parametrize("value", ["null", '""', '"  "', '"auto"', '" auto\\n"', '"MoM"'])
-def test_these_names_ask_to_be_routed(value):
-    found, subject = deliberation(COLD, chat(f'"model":{value}', user("the derivative")), end=True)
-    subject.read()
-    assert found.explicit() is None
-
-
 @pytest.mark.parametrize("value", ["1", "true", "[]", "{}"])
 def test_what_is_no_name_is_refused_with_its_place(value):
     found, subject = deliberation(COLD, chat(f'"model":{value}', user("x")), end=True)

@@ -119,7 +119,7 @@ def test_089_a_bug_in_carrying_out_a_decision_gives_the_default_model(play, monk
         monkeypatch.setattr(where, method, broken)
 
     if point == "plan":
-        spoil("srd.exchange.request.plan", lambda decision, *_: decision.model == wanted)
+        spoil("srd.exchange.settlement.plan", lambda decision, *_: decision.model == wanted)
     elif point == "body":
         spoil("srd.body.body:BodyEdits.__init__", lambda _, rewrite, *__: rewrite.model == wanted)
     else:
@@ -137,7 +137,7 @@ def test_089_where_not_even_the_default_model_can_be_carried_out_it_is_a_500(pla
     def broken(*args: object, **kwargs: object) -> object:
         raise RuntimeError("injected")
 
-    monkeypatch.setattr("srd.exchange.request.plan", broken)
+    monkeypatch.setattr("srd.exchange.settlement.plan", broken)
     p = play()
     p >> headers() >> body(MATH, end=True) << refused(500)
     assert faults(p) == ["RuntimeError", "RuntimeError"]

@@ -14,6 +14,7 @@ VARINT, FIXED64, LEN, GROUP, END_GROUP, FIXED32 = range(6)
 MAX_DEPTH = 100
 """Nesting that is accepted, of groups and of structs: protobuf's own default."""
 
+_64_BITS = (1 << 64) - 1
 _FIXED = {FIXED64: 8, FIXED32: 4}
 
 
@@ -25,17 +26,18 @@ class WireError(ValueError):
 
 
 def read_varint(data: bytes, pos: int) -> tuple[int, int]:
-    """The unsigned varint at `pos` and the position after it; WireError or IndexError when cut."""
+    """The unsigned varint at `pos` and the position after it; WireError or IndexError when cut.
+
+    At most ten bytes; of the seventy bits the lower 64 count, as for protobuf.
+    """
     result = 0
     for shift in range(0, 70, 7):
         byte = data[pos]
         pos += 1
         result |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if result >> 64:
-                break
-            return result, pos
-    raise WireError("varint longer than 64 bits")
+            return result & _64_BITS, pos
+    raise WireError("varint longer than ten bytes")
 
 
 def read_tag(data: bytes, pos: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from srd.wire._pb.envoy.service.ext_proc.v3 import ProcessingRequest
@@ -153,6 +153,7 @@ def test_well_formed_messages_mean_the_same_to_protobuf(
 
 @quick
 @given(data=damaged())
+@example(data=b"\x12\x02\n\x00Z\x0b\x10" + b"\xff" * 9 + b"\x02")  # 66 bits
 def test_damaged_messages_are_refused_or_read_as_protobuf_does(
     oracle: Oracle, schema: str, data: bytes
 ) -> None:

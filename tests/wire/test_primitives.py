@@ -25,10 +25,17 @@ def test_a_varint_survives_the_way_through_bytes(number: int) -> None:
     assert read_varint(b"\xff" + raw + b"\x01", 1) == (number, 1 + len(raw))
 
 
-@pytest.mark.parametrize("raw", [b"\xff" * 9 + b"\x02", b"\x80" * 10 + b"\x01"])
-def test_a_varint_over_64_bits_is_refused(raw: bytes) -> None:
+@pytest.mark.parametrize("raw", [b"\x80" * 10 + b"\x01", b"\xff" * 11])
+def test_a_varint_of_more_than_ten_bytes_is_refused(raw: bytes) -> None:
     with pytest.raises(WireError):
         read_varint(raw, 0)
+
+
+@pytest.mark.parametrize(
+    ("last", "number"), [(1, 2**64 - 1), (2, 2**63 - 1), (0x7F, 2**64 - 1)], ids=hex
+)
+def test_bits_of_a_varint_beyond_the_64th_are_dropped(last: int, number: int) -> None:
+    assert read_varint(b"\xff" * 9 + bytes([last]), 0) == (number, 10)
 
 
 @pytest.mark.parametrize("raw", [b"\x00", b"\x07", varint(2**32), b"\x8a\x80\x80\x80\x80\x00"])

@@ -266,7 +266,9 @@ class Deliberation:
             if refused is not None:
                 return refused
         if self._failed:
-            return self._without_scores()
+            # What reads no scores and blocks is judged at the end, whenever the failure was told.
+            waits = self._policy.blocks and self._forced is None and not self._closed
+            return None if waits else self._without_scores()
         if self.ask is not None:
             return None
         if self._forced is not None:

@@ -9,7 +9,17 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playbook import PLAIN, Playbook, body, by_words, headers, label_scores, policy_of, scores
+from playbook import (
+    PLAIN,
+    Playbook,
+    body,
+    by_words,
+    headers,
+    label_scores,
+    no_scores,
+    policy_of,
+    scores,
+)
 
 from srd.body.body import Api, Body
 from srd.decide.decision import Basis, Decision
@@ -189,6 +199,28 @@ def test_scores_that_nobody_asked_for_change_nothing():
     play >> scores("math")
     assert not play.take()
     assert not play.made.decided
+
+
+@pytest.mark.parametrize("cut", [500, 1 << 20])
+@pytest.mark.parametrize("say", ["think", "weather"])
+def test_where_the_classifier_fails_a_rule_that_needs_none_still_reads_to_the_end(say, cut):
+    """In many pieces the failure is told before the end has come, in one piece behind it."""
+    guard = 'plugins: [{type: fast_response, configuration: {message: "No."}}]'
+    use = "modelRefs: [{model: base-model, lora_name: general-expert, use_reasoning: true}]"
+    tools = f'"tools":["{"x" * 3000}"]'
+    raw = chat('"model":"auto"', user(say), tools)
+    play = Playbook(policy_of(PLAIN.replace(use, guard)), scorer=None)
+    play >> headers()
+    for at in range(0, len(raw), cut):
+        play >> body(raw[at : at + cut], end=at + cut >= len(raw))
+        if at == 0 and not play.made.decided:
+            play >> no_scores()
+        play.take()
+    play.done()
+    if say == "think":
+        assert play.gateway.refused.status == 200
+    else:
+        assert play.decision.decision.basis is Basis.FALLBACK
 
 
 # -- what comes behind the moment at which the waiting ends --------------------------------------

@@ -85,7 +85,7 @@ def prepared(case: Case) -> tuple[Sent, Request]:
         own_end=case.mode in ("duplex", "streamed") and rng.random() < 0.3,
     )
     coding = "" if header in (None, "identity") else str(header)
-    return Sent(plain, wire, coding, prefix), request
+    return Sent(plain, wire, coding, prefix, case.decision != "fallback"), request
 
 
 def _marks(plain: bytes, case: Case) -> list[int]:

@@ -68,12 +68,13 @@ class Left:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What the client sent: the document, and how it went on the wire. `prefix`: so many bytes of
-    it came in prefix mode, else all."""
+    it came in prefix mode, else all. `scored`: the classifier answers."""
 
     plain: bytes
     wire: bytes
     coding: str  # the content-encoding that makes a difference, "" for none
     prefix: int
+    scored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,9 +378,11 @@ def _evidence(case: Case, sent: Sent, left: Left) -> list[str]:
         wanted = Ruled("guarded", "complete")
     if wanted is None:
         return []
-    if case.decision == "fallback":
-        wanted = Ruled(None, "fallback")
     bases = {wanted.basis}
+    if not sent.scored and case.decision == "attack":
+        bases.add("fallback")  # where the turns were asked about before all of it was read
+    elif not sent.scored:
+        wanted, bases = Ruled(None, "fallback"), {"fallback"}
     if case.decision == "memo" and wanted.basis == "early":
         bases = {"memo"}
     right = made.name == wanted.name and made.basis in bases

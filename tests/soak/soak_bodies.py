@@ -65,6 +65,7 @@ def soak(seed: int) -> Outcome:
 def _try(case: Case, harm: str, rng: random.Random) -> tuple[list[str], str]:
     sent, request = prepared(case)
     request = _timed(request, rng)
+    sent = replace(sent, scored=request.answers != "fail")
     policy = policy_for(case.setting, case.decision)
     if case.decision == "memo":
         play(policy, request)

@@ -160,7 +160,9 @@ class Deliberation:
         if body.prompt.bound is not None and self._policy.pins:
             self._pinned = body.prompt.bound.place
         elif body.prompt.turns_end < 0:
-            self._freeze()
+            text, more = self._witness.begun(body)
+            if not more:  # else a few bytes of a question would stand for it: a window bounds it
+                self._frozen = self._frozen or text or None
 
     def _freeze(self) -> None:
         """No stage sees more of the first human text than is here now, if anything is."""

@@ -31,12 +31,15 @@ def _reminder(rng: random.Random, size: int) -> str:
     return _block("system-reminder", head + rules(rng, size))
 
 
-def _claude_round(rng: random.Random, sizes: Sizes, *, remind: bool) -> Iterator[Message]:
+def _claude_round(
+    rng: random.Random, sizes: Sizes, *, remind: bool, sealed: bool = True
+) -> Iterator[Message]:
+    thinking = {"type": "thinking", "thinking": prose(rng, 300), "signature": opaque(rng, 400)}
     use = f"toolu_{opaque(rng, 20).replace('/', 'a').replace('+', 'b')}"
     yield {
         "role": "assistant",
         "content": [
-            {"type": "thinking", "thinking": prose(rng, 300), "signature": opaque(rng, 400)},
+            *([thinking] if sealed else []),
             _text(prose(rng, 120)),
             {"type": "tool_use", "id": use, "name": "Read", "input": {"file_path": path(rng)}},
         ],
@@ -64,10 +67,10 @@ def _claude_messages(ask: Ask, rng: random.Random) -> list[Message]:
             parts.append(_text(_block("system-reminder", "A file was changed meanwhile.")))
         messages.append({"role": "user", "content": parts})
         if at < len(ask.turns) - 1:
-            messages += _claude_round(rng, sizes, remind=at % 2 == 0)
+            messages += _claude_round(rng, sizes, remind=at % 2 == 0, sealed=ask.sealed)
             messages.append({"role": "assistant", "content": [_text(code(rng, sizes.answer))]})
     for at in range(ask.loop):
-        messages += _claude_round(rng, sizes, remind=at % 2 == 0)
+        messages += _claude_round(rng, sizes, remind=at % 2 == 0, sealed=ask.sealed)
     return messages
 
 
@@ -141,7 +144,7 @@ def claude_code_strings(ask: Ask) -> Sent:
         if at < len(ask.turns) - 1:
             messages.append({"role": "assistant", "content": prose(rng, ask.sizes.answer)})
     for _ in range(ask.loop):
-        messages += _claude_round(rng, ask.sizes, remind=True)
+        messages += _claude_round(rng, ask.sizes, remind=True, sealed=ask.sealed)
     return _claude_post(_claude_body(ask, rng, messages))
 
 
@@ -190,14 +193,11 @@ def _item(role: str, *texts: str) -> Message:
     return {"type": "message", "role": role, "content": parts}
 
 
-def _codex_round(rng: random.Random, sizes: Sizes) -> Iterator[Message]:
+def _codex_round(rng: random.Random, sizes: Sizes, *, sealed: bool) -> Iterator[Message]:
     call = f"call_{rng.randrange(10**12)}"
-    yield {
-        "type": "reasoning",
-        "summary": [],
-        "content": None,
-        "encrypted_content": opaque(rng, 900),
-    }
+    content = opaque(rng, 900)
+    if sealed:
+        yield {"type": "reasoning", "summary": [], "content": None, "encrypted_content": content}
     arguments = f'{{"command":["cat","{path(rng)}"]}}'
     yield {"type": "function_call", "name": "shell", "arguments": arguments, "call_id": call}
     yield {"type": "function_call_output", "call_id": call, "output": code(rng, sizes.result)}
@@ -224,10 +224,10 @@ def _codex(ask: Ask, *, ide: bool) -> Sent:
             )
         items.append(_item("user", turn))
         if at < len(ask.turns) - 1:
-            items += _codex_round(rng, sizes)
+            items += _codex_round(rng, sizes, sealed=ask.sealed)
             items.append(_item("assistant", prose(rng, sizes.answer)))
     for _ in range(ask.loop):
-        items += _codex_round(rng, sizes)
+        items += _codex_round(rng, sizes, sealed=ask.sealed)
     body: dict[str, object] = {
         "model": ask.model,
         "instructions": rules(rng, sizes.system),

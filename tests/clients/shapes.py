@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import brotli
 import zstandard
 
 Api = Literal["chat", "responses", "messages"]
+Coding = Literal["gzip", "zstd", "br"]
 PATHS: dict[Api, str] = {
     "chat": "/v1/chat/completions",
     "responses": "/v1/responses",
@@ -39,6 +41,8 @@ class Sent:
             return gzip.decompress(self.body)
         if coding == "zstd":
             return zstandard.ZstdDecompressor().decompressobj().decompress(self.body)
+        if coding == "br":
+            return brotli.decompress(self.body)
         return self.body
 
 
@@ -65,13 +69,15 @@ SMALL = Sizes(
 class Ask:
     """What a builder is asked for: the human's turns so far, and where the agent stands.
 
-    `loop`: calls of tools with their results behind the last turn (an agent at work).
+    `loop`: calls of tools with their results behind the last turn (an agent at work). `sealed`: the
+    answers carry state that binds the conversation to a model, where the client's do.
     """
 
     turns: Sequence[str]
     loop: int = 0
     sizes: Sizes = field(default_factory=Sizes)
     seed: int = 0
+    sealed: bool = True
     model: str = "auto"
 
     @property
@@ -90,7 +96,7 @@ class Client:
     """One row of the table.
 
     `agent`: it calls tools, so `loop` means something. `helper`: a program's own request about a
-    conversation, of which only the last human line is asked for. `picture`: most of it is one.
+    conversation, of which only the last human line is asked for. `picture`: most of it is one. `pasted`: the human's own message holds more than his question.
     """
 
     name: str
@@ -99,15 +105,21 @@ class Client:
     agent: bool = False
     helper: bool = False
     picture: bool = False
+    pasted: bool = False
 
     def __repr__(self) -> str:
         return self.name
 
     def request(
-        self, *turns: str, loop: int = 0, sizes: Sizes | None = None, seed: int = 0
+        self,
+        *turns: str,
+        loop: int = 0,
+        sizes: Sizes | None = None,
+        seed: int = 0,
+        sealed: bool = True,
     ) -> Sent:
         """The request at the last of these turns."""
-        return self.build(Ask(turns, loop=loop, sizes=sizes or Sizes(), seed=seed))
+        return self.build(Ask(turns, loop, sizes or Sizes(), seed, sealed))
 
 
 def compact(members: dict[str, object]) -> bytes:
@@ -120,11 +132,11 @@ def post(path: str, body: bytes, *headers: tuple[str, str]) -> Sent:
     return Sent(path, (("content-type", "application/json"), *headers), body)
 
 
-def packed(sent: Sent, coding: Literal["gzip", "zstd"]) -> Sent:
+def packed(sent: Sent, coding: Coding) -> Sent:
     """The same request, compressed."""
-    pack: Callable[[bytes], bytes] = (
-        (lambda data: gzip.compress(data, mtime=0))
-        if coding == "gzip"
-        else zstandard.ZstdCompressor().compress
-    )
-    return Sent(sent.path, (*sent.headers, ("content-encoding", coding)), pack(sent.body))
+    pack: dict[Coding, Callable[[bytes], bytes]] = {
+        "gzip": lambda data: gzip.compress(data, mtime=0),
+        "zstd": zstandard.ZstdCompressor().compress,
+        "br": lambda data: brotli.compress(data, quality=4),
+    }
+    return Sent(sent.path, (*sent.headers, ("content-encoding", coding)), pack[coding](sent.body))

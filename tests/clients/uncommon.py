@@ -53,15 +53,22 @@ def _calls(rng: random.Random, count: int) -> list[Message]:
 
 
 def _chat(
-    first: Around, later: Around | None = None, *, system: int = 3_000
+    first: Around,
+    later: Around | None = None,
+    *,
+    last: Around | None = None,
+    system: int = 3_000,
 ) -> Callable[[Ask], Sent]:
-    """Chat completions; `first` is what stands around the first turn, `later` around the others."""
+    """Chat completions; `first` is what stands around the first turn, `later` around the others,
+    or `last` around the last one alone, as retrieval and pasting do."""
 
     def build(ask: Ask) -> Sent:
         rng = ask.rng
         messages: list[Message] = [{"role": "system", "content": rules(rng, system)}]
         for at, turn in enumerate(ask.turns):
             way = first if at == 0 or later is None else later
+            if last is not None and at == len(ask.turns) - 1:
+                way = last
             messages.append({"role": "user", "content": way(rng, ask, turn)})
             if at < len(ask.turns) - 1:
                 messages.append({"role": "assistant", "content": prose(rng, ask.sizes.answer)})
@@ -451,16 +458,25 @@ _SIMPLE: tuple[tuple[str, str, Callable[[Ask], Sent]], ...] = (
     ("cursor, one string", "chat", _chat(_cursor_one)),
     ("cursor, words first", "chat", _chat(_cursor_first)),
     ("copilot", "chat", _chat(_copilot)),
-    ("rag, question last", "chat", _chat(_rag_last)),
-    ("rag, question first", "chat", _chat(_rag_first)),
-    ("rag, sources", "chat", _chat(_rag_answer)),
-    ("rag, documents", "chat", _chat(_rag_documents)),
-    ("behind a log", "chat", _chat(_behind_log)),
-    ("before a log", "chat", _chat(_before_log)),
-    ("attachment first", "chat", _chat(_attached_first)),
-    ("attachment last", "chat", _chat(_attached_last)),
-    ("behind a document", "chat", _chat(_behind_document)),
-    ("with code", "chat", _chat(_with_code)),
 )
 
-UNCOMMON = tuple(Client(name=n, api=a, build=b, agent=True) for n, a, b in _SIMPLE)
+_PASTED: tuple[tuple[str, Around], ...] = (
+    ("rag, question last", _rag_last),
+    ("rag, question first", _rag_first),
+    ("rag, sources", _rag_answer),
+    ("rag, documents", _rag_documents),
+    ("behind a log", _behind_log),
+    ("before a log", _before_log),
+    ("attachment first", _attached_first),
+    ("attachment last", _attached_last),
+    ("behind a document", _behind_document),
+    ("with code", _with_code),
+)
+
+UNCOMMON = (
+    *(Client(name=n, api=a, build=b, agent=True) for n, a, b in _SIMPLE),
+    *(
+        Client(name=n, api="chat", build=_chat(_bare, last=last), agent=True, pasted=True)
+        for n, last in _PASTED
+    ),
+)

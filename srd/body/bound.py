@@ -29,13 +29,13 @@ from srd.body.shapes import (
     SEALED_PARTS,
     SIGNATURES,
     SIGNED,
+    may_be_signed,
 )
 
 _OBJECT, _ARRAY, _STRING = b'{["'
 _CALL_DEPTH = 4  # objects inside each other, in a call
 _TYPE_BYTES = 128
-_MARKS = (b"signature", b"encrypted_content", *(kind.encode() for kind in SEALED_PARTS), CALLS)
-_ESCAPED_LETTER = lexis.compiled(rb"\\u00[567]")
+_MARKS = (*(kind.encode() for kind in SEALED_PARTS), CALLS)
 
 
 def looks_bound(data: bytes, start: int, end: int) -> bool:
@@ -44,8 +44,7 @@ def looks_bound(data: bytes, start: int, end: int) -> bool:
     are looked into, so that they break where they would break for one who looks."""
     if end - start > LIMIT or any(data.find(mark, start, end) >= 0 for mark in _MARKS):
         return True
-    escape = data.find(b"\\u00", start, end)
-    return escape >= 0 and _ESCAPED_LETTER.search(data, escape, end) is not None
+    return may_be_signed(data, start, end)
 
 
 class _Seal(Action):

@@ -29,22 +29,22 @@ from srd.body.shapes import (
     SEALED_PARTS,
     SIGNATURES,
     SIGNED,
+    may_be_signed,
 )
 
 _OBJECT, _ARRAY, _STRING = b'{["'
 _CALL_DEPTH = 4  # objects inside each other, in a call
 _TYPE_BYTES = 128
-_MARKS = (b"signature", b"encrypted_content", *(kind.encode() for kind in SEALED_PARTS))
-_ESCAPED_LETTER = lexis.compiled(rb"\\u00[567]")
+_MARKS = (*(kind.encode() for kind in SEALED_PARTS), CALLS)
 
 
 def looks_bound(data: bytes, start: int, end: int) -> bool:
     """True when the object data[start:end] may have something to lose; False is certain. One that
-    is longer than LIMIT may be judged by its length, and a name may be spelled with escapes."""
+    is longer than LIMIT may be judged by its length, a name may be spelled with escapes, and calls
+    are looked into, so that they break where they would break for one who looks."""
     if end - start > LIMIT or any(data.find(mark, start, end) >= 0 for mark in _MARKS):
         return True
-    escape = data.find(b"\\u00", start, end)
-    return escape >= 0 and _ESCAPED_LETTER.search(data, escape, end) is not None
+    return may_be_signed(data, start, end)
 
 
 class _Seal(Action):
@@ -109,9 +109,6 @@ class Marked(Members):
 
 
 class _CallsArray(Context):
-    def shortcut(self, data: bytes, at: int) -> int:
-        return loose.plain_objects(data, at, frozenset(), 0, looks_bound)
-
     def begin(self, edits: Edits, kind: int, offset: int) -> Want:
         if kind != _OBJECT:
             return Want.SKIP

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from srd.body import lexis
 from srd.body.lexis import decode_string
 from srd.body.listener import Want
 from srd.body.prompt import ModelSeen, Said
@@ -26,6 +27,7 @@ from srd.body.shapes import (
     SIGNATURES,
     TEXT_PARTS,
     TURN_ITEMS,
+    may_be_signed,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class Context:
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         """A value of member `name` (None in arrays) begins."""
         return Want.SKIP
+
+    def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
+        """An object begins at data[at]: where it ends, if it is all here, what tools say is not
+        wanted, and it was counted without a closer look; else 0."""
+        return 0
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:
         """The token that `begin` asked for."""
@@ -311,6 +318,13 @@ class _Calls(Context):
         reader.message.calls += 1
         return reader.enter(_Call()) if kind == _OBJECT else Want.SKIP
 
+    def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
+        match = lexis.VALUE.match(data, at)
+        if match is None or may_be_signed(data, at, match.end()):
+            return 0
+        reader.message.calls += 1
+        return match.end()
+
     def close(self, reader: PromptReader, offset: int) -> None:
         reader.counts.structured_bytes += offset + 1 - self._offset
 
@@ -453,6 +467,13 @@ class _Result(Context):
         self._start = start
         self._image = False
         self._met: list[bytes] = []  # of ONCE_IN_PART
+
+    def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
+        match = lexis.TEXT_PART.match(data, at) if self._start < 0 else None
+        if match is None:
+            return 0
+        self._tally.bytes += match.end() - at
+        return match.end()
 
     def begin(self, reader: PromptReader, name: bytes | None, kind: int, offset: int) -> Want:
         if (repeated := _repeated_in_part(reader, name, kind, offset, self._met)) is not None:

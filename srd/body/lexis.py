@@ -83,6 +83,13 @@ MESSAGE = compiled(
     + rb'"content"' + _WS + rb":" + _WS
     + rb'"(' + _CHAR + rb"{0,4096}+(?:" + _ESCAPE + _CHAR + rb'{0,4096}+){0,256}+)"' + _WS + rb"\}"
 )  # fmt: skip
+#: A plain text part.
+TEXT_PART = compiled(
+    rb"\{" + _WS + rb'"type"' + _WS + rb":" + _WS + rb'"text"' + _WS + rb"," + _WS
+    + rb'"text"' + _WS + rb":" + _WS + _STRING + _WS + rb"\}"
+)  # fmt: skip
+#: A name's letter or underline, spelled as an escape.
+ESCAPED_LETTER = compiled(rb"\\u00[567]")
 DIGITS = compiled(rb"[0-9]*+")
 #: Below the recorded levels only brackets and strings count; other bytes must at least be JSON's.
 DEEP = compiled(rb"[-+.,:0-9A-Za-z \t\r\n]*+")

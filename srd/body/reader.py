@@ -156,9 +156,11 @@ class PromptReader:
         """Of no interest here."""
 
     def shortcut(self, data: bytes, at: int) -> int:
-        """A whole message, where one may stand and does: where it ends; else 0."""
-        if not self._contexts[-1].shortcut:
-            return 0
+        """A whole message, where one may stand and does, or what a context takes whole: where it
+        ends; else 0."""
+        context = self._contexts[-1]
+        if not context.shortcut:
+            return 0 if self.tools else context.pass_over(self, data, at)
         match = lexis.MESSAGE.match(data, at)
         if match is None:
             return 0

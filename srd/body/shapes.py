@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from srd.body import lexis
+
 
 class Api(enum.Enum):
     """The shape of a body; the request's path tells it."""
@@ -104,6 +106,15 @@ SIGNED = frozenset({"thinking", "reasoning", "compaction"})
 #: A message's tool calls, and what of a call is the tool's and never a signature.
 CALLS = b"tool_calls"
 ARGUMENTS = frozenset({b"arguments", b"input", b"parameters"})
+
+
+def may_be_signed(data: bytes, start: int, end: int) -> bool:
+    """False only where no name in data[start:end] is one of SIGNATURES, however it is spelled."""
+    if any(data.find(name, start, end) >= 0 for name in (b"signature", b"encrypted_content")):
+        return True
+    escape = data.find(b"\\u00", start, end)
+    return escape >= 0 and lexis.ESCAPED_LETTER.search(data, escape, end) is not None
+
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
 NON_USER_ROLES = SYSTEM_ROLES | {"assistant"}

@@ -274,3 +274,14 @@ def test_a_document_that_breaks_in_what_goes_breaks_alike_at_every_cut():
             out += body.flow(data[at : at + chunk], end=at + chunk >= len(data))
         outs.add(out)
     assert len(outs) == 1
+
+
+def test_a_call_that_breaks_does_so_at_every_cut():
+    data = conversation(b'{"role":"assistant","tool_calls":[null!],"content":[]}')
+    for chunk in range(1, len(data) + 1):
+        body = Body(Api.CHAT)
+        out = body.commit(Rewrite(model="m", unbind=ALL)).data
+        for at in range(0, len(data), chunk):
+            out += body.flow(data[at : at + chunk], end=at + chunk >= len(data))
+        assert out == data
+        assert body.broken == f"expected a comma or ] at byte {data.index(b'!')}"

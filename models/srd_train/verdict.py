@@ -55,7 +55,7 @@ def benign_readings(
         kinds.setdefault(doc.kind, []).append(doc)
     found: list[Reading] = []
     tries = 0
-    while len(found) < count and tries < count // 2:
+    while len(found) < count and tries < 3 * count:
         tries += 1
         doc = rng.choice(kinds[rng.choice(sorted(kinds))])
         start = rng.randrange(max(len(doc.text) - _PART, 0) + 1)
@@ -141,6 +141,7 @@ def fit(
     threshold: float,
     log: Log,
     count: int = 4000,
+    ordinary: int = 6000,
 ) -> None:
     """Fit on documents and attacks of train and dev, and set `guard.verdict`."""
     rng = random.Random(SEED + 21)
@@ -154,7 +155,7 @@ def fit(
             ([row for row in whole if row.split == "dev"], count // 13),
         )
     ]
-    benign = benign_readings(guard, docs, threshold, count // 2, rng)
+    benign = benign_readings(guard, docs, threshold, ordinary, rng)
     sizes = [len(group) for group in groups]
     log(f"{sizes} readings of attacks, phrases, dev attacks; {len(benign)} of benign text")
     found = [*groups[0], *groups[1], *groups[2], *benign]

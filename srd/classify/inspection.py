@@ -32,10 +32,10 @@ MAX_INSPECT_TOKENS = 8192
 CALM_TOKENS = 2048
 #: What a text's own length allows for windows that are suspected: so many tokens, and so many more
 #: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
-BASE_TOKENS, TOKENS_PER_100K = 256, 250
+BASE_TOKENS, TOKENS_PER_100K = 200, 150
 LIKELY = 0.0
 #: From these log-odds on a window is read as it is too, not only its most suspicious sentence.
-WIDE = -1.0
+WIDE = -0.5
 #: Characters of a window, and from one window to the next.
 WINDOW, STEP = 300, 75
 #: A text longer than this is not tried as one row: a token of prose has four characters or so.
@@ -56,8 +56,8 @@ _DRIFT = 0.02
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """An encoded run of characters, and the pieces in which a head reads it. Offsets count
-    characters of the segment. `suspicion`: the guard's log-odds; None where the encoder alone
-    judges, which is a text of one window at most. `whole`: it is all of its segment.
+    characters of the segment. `suspicion`: the guard's log-odds, None without a guard. `whole`: it
+    is all of its segment.
     """
 
     encoded: Encoded
@@ -161,14 +161,8 @@ class Inspector:
             spent += count
             calm -= 0 if suspected else count
             inspected.tokens += count
-            # One window at most is what the encoder has learned; beyond, the guard has a say.
-            alone = look.whole and inspected.windows == 1
-            stretch = Stretch(
-                look.encoded,
-                encoder.cut(look.encoded, "jailbreak"),
-                None if alone else look.suspicion,
-                look.whole,
-            )
+            pieces = encoder.cut(look.encoded, "jailbreak")
+            stretch = Stretch(look.encoded, pieces, look.suspicion, look.whole)
             inspected.stretches["jailbreak"].append(stretch)
         return spent
 

@@ -72,9 +72,9 @@ class JailbreakReader:
         unread: float | None = None,
         windows: int = 1,
     ) -> float:
-        """The highest risk of outputs with the guard's suspicion (None: the text was read whole),
-        and of the guard's suspicion of what was not read; 0 where there is neither. `windows`: how
-        many the text has."""
+        """The highest risk of outputs with the guard's suspicion (None: there is no guard), and of
+        the guard's suspicion of what was not read; 0 where there is neither. `windows`: how many
+        the text has."""
         risks = [self._risk(output, suspicion, windows) for output, suspicion in pieces]
         if unread is not None and self.entry is not None:
             alone = sigmoid(unread)
@@ -91,6 +91,8 @@ class JailbreakReader:
         )
         if suspicion is None or self.guard is None or self.entry is None:
             return alone
+        if windows == 1:  # as long as what the encoder has learned
+            return max(alone, sigmoid(suspicion))
         together = self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT))
         cautious = sigmoid(together - self.entry.caution * math.log10(max(windows, 1)))
         return max(alone, cautious) if suspicion >= self.entry.sure else cautious

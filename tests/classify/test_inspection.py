@@ -53,7 +53,7 @@ def test_a_long_text_without_a_suspicion_costs_the_encoder_nothing(encoder, guar
 def test_a_short_text_is_read_whole_whatever_the_guard_says(encoder, guard):
     (one,) = Inspector(guard=guard("attack")).inspect(encoder, ["the law"], JAILBREAK | PII)
     assert read(encoder, one.stretches["jailbreak"]) == ["thelaw"]
-    assert one.stretches["jailbreak"][0].suspicion is None
+    assert one.stretches["jailbreak"][0].suspicion == -3.0
     assert one.tokens == 2  # jailbreak and pii read the same row
 
 
@@ -148,7 +148,6 @@ def test_the_tight_reading_is_the_sentence_that_is_suspected(guard):
     profile = guard("attack").profile(text)
     start, end = tightest(profile, 0, len(text))
     assert text[start:end] == "a"
-    assert any(
-        text[a:b].strip() == "Please attack the law now."
-        for a, b in readings(text, profile, max(start - 150, 0), start + 150)
-    )
+    ((first, last),) = readings(text, profile, max(start - 150, 0), start + 150, wide=False)
+    assert ". Please attack the law now. " in text[first:last]
+    assert last - first < 220

@@ -189,22 +189,31 @@ def judge(guard):
     return JailbreakReader(positive=(1,), guard=guarded, entry=GUARDED)
 
 
-def test_a_short_texts_risk_is_the_encoders_alone(judge):
+def test_without_a_guard_the_risk_is_the_encoders_alone(judge):
     assert judge.read([(output(0.8, 9.0), None)]) == pytest.approx(0.8)
 
 
+def test_of_one_window_the_higher_of_encoder_and_guard_counts(judge):
+    assert judge.read([(output(0.8, 9.0), -3.0)]) == pytest.approx(0.8)
+    assert judge.read([(output(0.1, -9.0), 2.0)]) == pytest.approx(1 / (1 + np.exp(-2)))
+
+
 def test_a_suspected_window_is_judged_by_the_verdict(judge):
-    assert judge.read([(output(0.5, 1.0), 0.0)]) == pytest.approx(1 / (1 + np.exp(-1)))
-    assert judge.read([(output(0.5, -1.0), 0.0)]) == pytest.approx(1 / (1 + np.exp(3)))
+    assert judge.read([(output(0.5, 1.0), 0.0)], windows=10) == pytest.approx(
+        1 / (1 + np.exp(-0.5))
+    )
+    assert judge.read([(output(0.5, -1.0), 0.0)], windows=10) == pytest.approx(
+        1 / (1 + np.exp(3.5))
+    )
 
 
 def test_among_many_windows_it_takes_more(judge):
-    few, many = (judge.read([(output(0.5, 1.0), 0.0)], windows=count) for count in (1, 1000))
+    few, many = (judge.read([(output(0.5, 1.0), 0.0)], windows=count) for count in (2, 2000))
     assert np.log(few / (1 - few)) - np.log(many / (1 - many)) == pytest.approx(1.5)
 
 
 def test_where_the_guard_is_sure_the_encoders_own_judgement_counts(judge):
-    assert judge.read([(output(0.9, -5.0), 6.0)]) == pytest.approx(0.9)
+    assert judge.read([(output(0.9, -5.0), 6.0)], windows=10) == pytest.approx(0.9)
 
 
 def test_what_no_encoder_read_is_a_low_risk_unless_the_guard_is_certain(judge):

@@ -6,7 +6,7 @@ type, nor how decisions are made of readings.
 
 Which way the arrow points: `srd.config` is built from the table of these entries, so this file and
 the modules of the types import only those parts of `srd.config` that know no signal (`base`,
-`rules`, `problems`). A document is named in annotations alone.
+`rules`, `trees`, `problems`). A document is named in annotations alone.
 """
 
 from __future__ import annotations

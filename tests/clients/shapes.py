@@ -96,7 +96,8 @@ class Client:
     """One row of the table.
 
     `agent`: it calls tools, so `loop` means something. `helper`: a program's own request about a
-    conversation, of which only the last human line is asked for. `picture`: most of it is one. `pasted`: the human's own message holds more than his question.
+    conversation, of which only the last human line is asked for. `picture`: most of it is one.
+    `pasted`: the human's own message holds more than his question.
     """
 
     name: str

@@ -6,11 +6,10 @@
 Questions are rows of models/data/domain_own.jsonl.gz that no training sees (`split` test or dev),
 the same number of each label, and one in another language for each; conversations are
 benchmarks/conversations/{dev,test}.txt. Every client of tests/clients sends each question: as its
-first turn, as its fourth behind three of another conversation (there the first turn is what the
-body is about where the turns exceed the budget), in a tool loop, and with so much around it that
-the turns exceed the budget. The embedded document and the shipped classifier decide, in full
-duplex, a third of them in BUFFERED and a third packed in odd pieces as well; memory is off. `--show` prints every miss, `--write` puts the
-tables into docs/evidence.md.
+first turn, as its fourth behind three that name no subject, in a tool loop, and with so much around
+it that the turns exceed the budget. The embedded document and the shipped classifier decide, in
+full duplex, a third of them in BUFFERED and a third packed in odd pieces as well; memory is off.
+`--show` prints every miss, `--write` puts the tables into docs/evidence.md.
 """
 
 from __future__ import annotations

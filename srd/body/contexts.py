@@ -15,6 +15,7 @@ from srd.body.listener import Want
 from srd.body.prompt import ModelSeen, Said
 from srd.body.scanner import TOKEN_LIMIT
 from srd.body.shapes import (
+    ARGUMENTS,
     ATTACHED,
     CALL_PARTS,
     HOLDERS,
@@ -340,6 +341,8 @@ class _Call(Context):
             if name in SIGNATURES:
                 reader.message.bound = name.decode() if name else ""
                 return Want.SKIP
+            return reader.want_tool(kind, offset)
+        if name in ARGUMENTS:  # nobody signs in there
             return reader.want_tool(kind, offset)
         if kind == _OBJECT and self._depth < _CALL_DEPTH:
             return reader.enter(_Call(self._depth + 1))

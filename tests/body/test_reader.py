@@ -580,6 +580,8 @@ def test_sealed_reasoning_and_thought_signatures_bind():
     body = chat(user("u"), {"role": "assistant", "tool_calls": [call]})
     assert body.prompt.bound.kind == "thought_signature"
     assert chat({**user("u"), "signature": "s"}).prompt.bound is None
+    call = {"function": {"name": "f", "arguments": {"signature": "s"}}}
+    assert chat(user("u"), {"role": "assistant", "tool_calls": [call]}).prompt.bound is None
 
 
 def test_what_tools_say_is_kept_where_it_is_wanted():

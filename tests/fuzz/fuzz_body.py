@@ -82,7 +82,10 @@ def _read(api: Api, pieces: list[bytes]) -> tuple[object, object]:
         dict(body.metadata),
         body.facts,
         texts,
-        prompt.first_user_done,
+        prompt.spoken(),
+        prompt.segments(),
+        (prompt.first_user_done, prompt.turns_end, prompt.hidden, prompt.bound),
+        body.counted if error is None else -1,
     ), error
 
 

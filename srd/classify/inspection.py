@@ -32,19 +32,19 @@ MAX_INSPECT_TOKENS = 8192
 CALM_TOKENS = 2048
 #: What a text's own length allows for windows that are suspected: so many tokens, and so many more
 #: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
-BASE_TOKENS, TOKENS_PER_100K = 200, 150
+BASE_TOKENS, TOKENS_PER_100K = 160, 110
 LIKELY = 0.0
 #: From these log-odds on a window is read as it is too, not only its most suspicious sentence.
-WIDE = -0.5
+WIDE = 0.0
 #: Characters of a window, and from one window to the next.
 WINDOW, STEP = 300, 75
 #: A text longer than this is not tried as one row: a token of prose has four characters or so.
 ROW_CHARS = 4096
 #: Windows of one text that are considered, by suspicion; more never fit the tokens.
 _MOST_WINDOWS = 256
-#: What a cell must hold for the encoder to look for personal data in it: a word with a capital
-#: inside a sentence, or two lesser signs.
-_LEAST_CANDIDATES = 2
+#: What a cell must hold for the encoder to look for personal data in it: two
+#: capitalised words side by side or inside sentences, or four lesser signs.
+_LEAST_CANDIDATES = 4
 #: How far a window is moved to a word's border, and a tight one to a sentence's.
 _WORD_REACH, _SENTENCE_REACH = 24, 80
 #: Characters that a tight reading has at least, where the text has them.

@@ -16,6 +16,7 @@ import numpy as np
 from srd.classify.api import MOST_CHARS_PER_TOKEN
 from srd.classify.candidates import weights
 from srd.classify.encoder import Piece, moved
+from srd.classify.known import known
 from srd.classify.normal import readable
 from srd.classify.tokens import Encoded
 
@@ -34,6 +35,8 @@ CALM_TOKENS = 2048
 #: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
 BASE_TOKENS, TOKENS_PER_100K = 160, 110
 LIKELY = 0.0
+#: The log-odds of a suspected window that holds a well-known sentence, at least.
+KNOWN = 6.0
 #: From these log-odds on a window is read as it is too, not only its most suspicious sentence.
 WIDE = 0.0
 #: Characters of a window, and from one window to the next.
@@ -242,7 +245,7 @@ class Inspector:
         elif highest < self.threshold:
             inspected.suspicion = highest
         allowed = BASE_TOKENS + len(text) * TOKENS_PER_100K // 100_000
-        for start, end, value in suspects(profile, self.threshold):
+        for start, end, value in _with_known(text, suspects(profile, self.threshold)):
             if allowed <= 0 and value < LIKELY:
                 inspected.suspicion = value  # and what follows is less suspicious
                 return
@@ -292,6 +295,15 @@ def suspects(profile: Profile, threshold: float) -> list[tuple[int, int, float]]
         if len(chosen) == _MOST_WINDOWS:
             break
     return chosen
+
+
+def _with_known(text: str, found: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    """Suspects with those that hold a well-known sentence first."""
+    raised = [
+        (start, end, max(value, KNOWN) if known(text[max(start - STEP, 0) : end + STEP]) else value)
+        for start, end, value in found
+    ]
+    return sorted(raised, key=lambda one: -one[2])
 
 
 def readings(

@@ -1,9 +1,11 @@
 """Inspection of long texts: what is found where, what is flagged for nothing, and what it costs.
 
-    python benchmarks/inspection.py --data DIR --benign DIR [DIR ...]
+    python benchmarks/inspection.py --data DIR --benign DIR [DIR ...] [--all]
 
-`--data` holds the public sets of models/README.md, of which the attacks of the test split are used;
-`--benign` are folders of ordinary texts, each a kind of its own. The shipped model reads, as the
+`--data` holds the public sets of models/README.md, of which the attacks of the test split are used,
+and the held-back phrases of models/data/seeds; `--benign` are folders of ordinary texts, each a
+kind of its own, of which the test split is used, or, with `--all`, everything: for folders that no
+training has seen. The shipped model reads, as the
 router does. Times are of this process's CPU, so that a busy machine does not matter.
 """
 
@@ -18,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "models"))
 
-from srd_train import data, guard
+from srd_train import data, guard, phrases
 
 from srd.classify.api import Ask
 from srd.classify.factory import open_classifier
@@ -32,11 +34,11 @@ LENGTHS = (1_500, 10_000, 100_000, 1_000_000)
 class Texts:
     """Benign texts of any length, of one kind each."""
 
-    def __init__(self, folders: list[Path], rng: random.Random) -> None:
+    def __init__(self, folders: list[Path], rng: random.Random, *, every: bool) -> None:
         self._rng = rng
         self._kinds: dict[str, list[str]] = defaultdict(list)
         for doc in guard.documents(folders, most=4_000_000):
-            if doc.split == "test":
+            if every or doc.split == "test":
                 self._kinds[doc.kind].append(doc.text)
 
     @property
@@ -65,14 +67,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--benign", type=Path, nargs="+", required=True)
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--attacks", type=int, default=115)
+    parser.add_argument("--most", type=int, default=40, help="attacks in texts beyond 50,000")
     parser.add_argument("--texts", type=int, default=4, help="benign texts of each kind and length")
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     options = parser.parse_args()
     rng = random.Random(7)
     classifier = open_classifier(heads=JAILBREAK, threads=1, segment_entries=0)
     threshold = classifier.thresholds["jailbreak"]
-    texts = Texts(options.benign, rng)
+    texts = Texts(options.benign, rng, every=options.all)
 
     def risk(text: str) -> float:
         scores = classifier.submit(Ask(text="", heads=JAILBREAK, segments=(text,))).result()
@@ -80,19 +84,20 @@ def main() -> None:
 
     rows = data.part(data.tasks(options.data)["jailbreak"], "test")
     attacks = [row.text for row in rows if row.jailbreak][: options.attacks]
-    alone = sum(risk(attack) >= threshold for attack in attacks) / len(attacks)
-    print(f"attacks alone: {alone:.3f} of {len(attacks)}\n")
-    print("| characters | " + " | ".join(PLACES) + " |\n|---" * 1 + "|---" * len(PLACES) + "|")
-    for length in options.lengths:
-        shares = []
-        for place in PLACES:
-            found = [
-                risk(placed(attack, texts.take(rng.choice(texts.kinds), length), place, rng))
-                >= threshold
-                for attack in attacks
-            ]
-            shares.append(f"{sum(found) / len(found):.3f}")
-        print(f"| {length:,} | " + " | ".join(shares) + " |", flush=True)
+    for name, wanted in (("attacks", attacks), ("phrases", phrases.held())):
+        alone = sum(risk(attack) >= threshold for attack in wanted) / len(wanted)
+        print(f"\n{name} alone: {alone:.3f} of {len(wanted)}\n")
+        print("| characters | " + " | ".join(PLACES) + " | all |\n|---" + "|---" * 5 + "|")
+        for length in options.lengths:
+            found: dict[str, list[bool]] = {place: [] for place in PLACES}
+            for number, attack in enumerate(wanted[: options.most if length > 50_000 else None]):
+                place = PLACES[number % len(PLACES)]
+                text = placed(attack, texts.take(rng.choice(texts.kinds), length), place, rng)
+                found[place].append(risk(text) >= threshold)
+            shares = [f"{sum(one) / len(one):.2f}" for one in found.values()]
+            every = [one for group in found.values() for one in group]
+            shares.append(f"{sum(every) / len(every):.3f} of {len(every)}")
+            print(f"| {length:,} | " + " | ".join(shares) + " |", flush=True)
     print("\n| kind | characters | flagged | ms per 100 KB |\n|---|---|---|---|")
     for kind in texts.kinds:
         for length in options.lengths:

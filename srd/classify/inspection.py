@@ -16,6 +16,7 @@ import numpy as np
 from srd.classify.api import MOST_CHARS_PER_TOKEN
 from srd.classify.candidates import weights
 from srd.classify.encoder import Piece, moved
+from srd.classify.known import known
 from srd.classify.normal import readable
 from srd.classify.tokens import Encoded
 
@@ -32,19 +33,21 @@ MAX_INSPECT_TOKENS = 8192
 CALM_TOKENS = 2048
 #: What a text's own length allows for windows that are suspected: so many tokens, and so many more
 #: for each hundred thousand characters. Windows from `LIKELY` log-odds on may take all there is.
-BASE_TOKENS, TOKENS_PER_100K = 200, 150
+BASE_TOKENS, TOKENS_PER_100K = 160, 110
 LIKELY = 0.0
+#: The log-odds of a suspected window that holds a well-known sentence, at least.
+KNOWN = 6.0
 #: From these log-odds on a window is read as it is too, not only its most suspicious sentence.
-WIDE = -0.5
+WIDE = 0.0
 #: Characters of a window, and from one window to the next.
 WINDOW, STEP = 300, 75
 #: A text longer than this is not tried as one row: a token of prose has four characters or so.
 ROW_CHARS = 4096
 #: Windows of one text that are considered, by suspicion; more never fit the tokens.
 _MOST_WINDOWS = 256
-#: What a cell must hold for the encoder to look for personal data in it: a word with a capital
-#: inside a sentence, or two lesser signs.
-_LEAST_CANDIDATES = 2
+#: What a cell must hold for the encoder to look for personal data in it: two
+#: capitalised words side by side or inside sentences, or four lesser signs.
+_LEAST_CANDIDATES = 4
 #: How far a window is moved to a word's border, and a tight one to a sentence's.
 _WORD_REACH, _SENTENCE_REACH = 24, 80
 #: Characters that a tight reading has at least, where the text has them.
@@ -242,7 +245,7 @@ class Inspector:
         elif highest < self.threshold:
             inspected.suspicion = highest
         allowed = BASE_TOKENS + len(text) * TOKENS_PER_100K // 100_000
-        for start, end, value in suspects(profile, self.threshold):
+        for start, end, value in _with_known(text, suspects(profile, self.threshold)):
             if allowed <= 0 and value < LIKELY:
                 inspected.suspicion = value  # and what follows is less suspicious
                 return
@@ -292,6 +295,15 @@ def suspects(profile: Profile, threshold: float) -> list[tuple[int, int, float]]
         if len(chosen) == _MOST_WINDOWS:
             break
     return chosen
+
+
+def _with_known(text: str, found: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    """Suspects with those that hold a well-known sentence first."""
+    raised = [
+        (start, end, max(value, KNOWN) if known(text[max(start - STEP, 0) : end + STEP]) else value)
+        for start, end, value in found
+    ]
+    return sorted(raised, key=lambda one: -one[2])
 
 
 def readings(

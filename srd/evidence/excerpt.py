@@ -71,6 +71,7 @@ _LABEL = re.compile(
     r"[*_]{0,2}[ \t]*[:：][*_]{0,2}[ \t]*",
     re.IGNORECASE | re.MULTILINE,
 )
+_FENCE = re.compile("```|~~~")
 _BREAK = re.compile(r"\n[^\S\n]*\n\s*|^[^\S\n]*(?:```|~~~)[^\n]*\n?", re.MULTILINE)
 _LINE_BREAK = re.compile("\n")
 _SENTENCE = re.compile(r"(?<=[.?!。？！؟])\s+|(?<=[。？！])")
@@ -188,8 +189,8 @@ def _odd(line: str) -> bool:
 
 def _apart(text: str, window: int) -> list[_Piece]:
     """The question in a text that fits, where much else stands beside it; [] where none does."""
-    if cut(text, PIECE) == len(text):
-        return []
+    if not ("\n" in text or _FENCE.search(text)) or cut(text, PIECE) == len(text):
+        return []  # one line has nothing that stands apart
     best, *others = _candidates([text], window)
     if best.lean < ASKS or len(text) < (FEW + 1) * (best.end - best.start):
         return []

@@ -74,6 +74,8 @@ def cut(text: str, tokens: int, *, more: bool = False) -> int | None:
     an answer then is that of every continuation. Reads no further than one word behind it.
     """
     total, place, size = 0.0, 0, len(text)
+    if size <= tokens and not more and text.isascii():
+        return size  # no piece is less than a character
     for start, end, cost, known in _pieces(text):
         if more and end == size and not known:  # may still become one unknown word
             return place if total + min(cost, 1.0) > tokens else None

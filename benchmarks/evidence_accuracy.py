@@ -6,10 +6,10 @@
 Questions are rows of models/data/domain_own.jsonl.gz that no training sees (`split` test or dev),
 the same number of each label, and one in another language for each; conversations are
 benchmarks/conversations/{dev,test}.txt. Every client of tests/clients sends each question: as its
-first turn, as its fourth behind three that name no subject, in a tool loop, and with so much around
-it that the turns exceed the budget. The embedded document and the shipped classifier decide, in
-full duplex, a third of them in BUFFERED and a third packed in odd pieces as well; memory is off.
-`--show` prints every miss, `--write` puts the tables into docs/evidence.md.
+first turn, as the first of four turns of which the others name no subject, in a tool loop, and with
+so much around it that the turns exceed the budget. The embedded document and the shipped classifier
+decide, in full duplex, a third of them in BUFFERED and a third packed in odd pieces as well; memory
+is off. `--show` prints every miss, `--write` puts the tables into docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -45,6 +45,14 @@ BARE = client("openai node")
 #: Around the question stand more than 64 KB of turns.
 LARGE = replace(SMALL, notes=70_000, files=70_000, context=70_000, answer=24_000, result=24_000)
 CODINGS: tuple[Coding, ...] = ("gzip", "zstd", "br")
+#: What follows a question in its fourth turn: nothing in them names a subject.
+ASIDES = ("thanks", "can you make it shorter?", "ok, go on")
+#: Clients for whole conversations: every API and every way of marking a turn.
+TALKING = (
+    *("claude code", "claude code, strings", "codex", "codex, ide", "cline", "roo", "aider"),
+    *("continue", "opencode", "cursor", "openai responses", "anthropic python", "open webui rag"),
+    *("reminders around, parts", "cline, string", "codex, older", "copilot", "rag, question last"),
+)
 Question = tuple[str, str]
 
 
@@ -136,14 +144,13 @@ class Cell:
         return [percent(self.right), percent(self.bare), percent(self.same), bases, share]
 
 
-def requests(
-    each: Client, number: int, text: str, lead: Sequence[str]
-) -> Iterator[tuple[str, Sent]]:
+def requests(each: Client, number: int, text: str) -> Iterator[tuple[str, Sent]]:
     """(kind, request) of one question; memory of a model's own is left out, as it would pin."""
     sizes = SMALL if number % 3 else Sizes(picture=300_000)
     yield "first", each.request(text, sizes=sizes, seed=number)
-    if not each.helper:
-        yield "fourth", each.request(*lead, text, sizes=SMALL, seed=number, sealed=False)
+    if not (each.helper or each.pasted):
+        turns = (text, *ASIDES)
+        yield "fourth", each.request(*turns, sizes=SMALL, seed=number, sealed=False)
     if each.agent:
         yield "loop", each.request(text, sizes=sizes, loop=3, seed=number)
     if each.agent and not each.pasted:  # of a long first message an early look sees the beginning
@@ -152,12 +159,11 @@ def requests(
 
 def accuracy(bench: Bench, chosen: Sequence[Client], asked: list[Question], show: bool) -> str:
     bare = {text: bench.decide(BARE.request(text)) for text, _ in asked}
-    lead = ("hello", "thanks", "ok, one more thing")  # nothing in them is held
     rows, sums = [], defaultdict(Cell)
     for each in chosen:
         cells: dict[str, Cell] = defaultdict(Cell)
         for number, (text, label) in enumerate(asked):
-            for kind, sent in requests(each, number, text, lead):
+            for kind, sent in requests(each, number, text):
                 found = bench.everywhere(sent, number)
                 group = "agents" if each.agent and not each.pasted else "programs"
                 group = "with pasted text" if each.pasted else group
@@ -212,7 +218,7 @@ def main() -> None:
     every = (*CLIENTS, *UNCOMMON)
     chosen = [c for c in every if not options.only or c.name in options.only]
     first = accuracy(bench, chosen, asked, options.show)
-    talking = [c for c in chosen if not c.helper and c.name != "claude code, compaction"]
+    talking = [c for c in chosen if c.name in TALKING]
     talks = written(options.half)
     second = table(
         ["client", "kept", "followed", "last right", "past the budget"],

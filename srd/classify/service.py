@@ -97,22 +97,34 @@ class LocalClassifier:
         return next(filter(None, notes), "")
 
     def quick(self, ask: Ask) -> Scores | None:
-        """Memory, then (domain alone, and sure enough) the first stage; on the caller's thread."""
+        """Memory and (domain alone, and sure enough) the first stage; on the caller's thread."""
         if _inspected_chars(ask) > QUICK_CHARS:
             return self._counted(None)
         known = self._memory.look(ask)
         if known.rest is None:
-            return self._counted(self._memory.whole(ask, known), known.remembered)
-        if self._first_stage is None or known.rest.turns or ask.heads != _DOMAIN:
-            return self._counted(None)
+            whole = self._memory.whole(ask, known)
+            return self._counted(self._by_first_stage(ask, whole), known.remembered)
         self._counted(None)
-        domain = self._first_stage.answer(ask.text)
-        if domain is None:
+        if known.rest.turns or (domain := self._first(ask)) is None:
             return None
-        with self._lock:
-            self._counts["first_stage"] += 1
         turns = self._memory.turns(known)
         return Scores(domain=domain, turns=turns, window=ask.window, stage="linear")
+
+    def _first(self, ask: Ask) -> Mapping[str, float] | None:
+        """What the first stage says of an ask, where it may answer and is sure."""
+        if self._first_stage is None or ask.heads != _DOMAIN:
+            return None
+        domain = self._first_stage.answer(ask.text)
+        if domain is not None:
+            with self._lock:
+                self._counts["first_stage"] += 1
+        return domain
+
+    def _by_first_stage(self, ask: Ask, scores: Scores) -> Scores:
+        """The scores as they are whether or not the encoder has read the text before: where the
+        first stage is sure its word counts."""
+        domain = self._first(ask)
+        return scores if domain is None else replace(scores, domain=domain, stage="linear")
 
     def _counted(self, scores: Scores | None, texts: int = 0) -> Scores | None:
         with self._lock:
@@ -140,12 +152,13 @@ class LocalClassifier:
         results: list[Scores] = []
         for ask, one in zip(asks, known, strict=True):
             if one.rest is None:
-                results.append(self._memory.whole(ask, one))
+                results.append(self._by_first_stage(ask, self._memory.whole(ask, one)))
                 self._count(one, Scores())
                 continue
             answered = next(fresh)
             self._count(one, answered.scores, answered.inspection_tokens, answered.windows)
-            results.append(self._memory.learn(ask, one, answered.scores, answered.final))
+            learned = self._memory.learn(ask, one, answered.scores, answered.final)
+            results.append(self._by_first_stage(ask, learned))
         return results
 
     def _count(self, known: Known, scores: Scores, inspected: int = 0, windows: int = 0) -> None:

@@ -19,6 +19,8 @@ from srd.evidence.weigh import cut, tail
 #: Word pieces of every text but the main one (srd.classify.api.TURN_WINDOW), and how many at most.
 PIECE = 64
 PIECES = 4
+#: Word pieces at either end of a text that are looked at where no window was asked for.
+LOOKED = 512
 #: A lead over every other piece from which on a piece is read alone.
 DECISIVE = 2.5
 #: What being the last of several parts is worth, and being the main text.
@@ -148,6 +150,15 @@ def combine(texts: Sequence[str], scores: Sequence[Mapping[str, float]]) -> Mapp
         / total
         for label in scores[0]
     }
+
+
+def labelled(text: str) -> str:
+    """What stands behind the last label of a question ("Question:") near an end of a long text, as
+    retrieval writes one; "" in a text of at most a piece or without a label."""
+    if cut(text, PIECE) == len(text):
+        return ""
+    found = _labelled([text], LOOKED)
+    return found.text if found is not None else ""
 
 
 def lean(text: str) -> float:

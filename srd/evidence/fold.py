@@ -18,6 +18,7 @@ import bisect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srd.evidence.excerpt import labelled
 from srd.evidence.talk import goes_on, subject_words, without_opening
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def counted(turns: Sequence[str], upto: int | None = None) -> tuple[int, ...]:
     """
     end = len(turns) if upto is None else min(upto + 1, len(turns))
     latest: list[int] = []
+    turns = [asked(turn) for turn in turns[:end]]
     first = next((index for index in range(end) if _names_subject(turns[index])), None)
     if first is None:
         return ()
@@ -99,18 +101,24 @@ def fold(
             continue
         label, confidence = best(score)
         said.append((index, label, confidence))
-        if topic is None or _leaves(score, topic[1], turns[index], leave):
+        if topic is None or _leaves(score, topic[1], asked(turns[index]), leave):
             topic = said[-1]
     return Topic(*topic, said=tuple(said)) if topic is not None else None
 
 
+def asked(turn: str) -> str:
+    """A turn as it was said: of what retrieval wrote around a question, the question."""
+    return labelled(turn) or turn
+
+
 def turn_text(text: str) -> str:
-    """What of a turn is scored for the fold: its ends, without sentences that open it only.
+    """What of a turn is scored for the fold: its ends, without sentences that open it only; of a
+    question behind a label that question.
 
     A third from the beginning, two thirds from the end: the question stands behind what was
     pasted more often than before it.
     """
-    text = without_opening(text)
+    text = without_opening(asked(text))
     if len(text) <= _HEAD + _TAIL:
         return text
     head, tail = text[:_HEAD], text[-_TAIL:]

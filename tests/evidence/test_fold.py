@@ -61,6 +61,13 @@ def test_a_turn_that_begins_as_one_that_goes_on_must_be_very_sure() -> None:
     assert held((EIGEN, score("math", 0.97)), (going_on, score("law", 0.995, math=0.001))) == 1
 
 
+def test_a_turn_that_retrieval_wrote_around_is_judged_by_its_question() -> None:
+    passages = "The river bends twice before it meets the old mill of the village. " * 40
+    aside = f"Context:\n{passages}\n\nQuestion: why is that?"
+    assert held((EIGEN, score("math", 0.9)), (aside, score("other", 1.0))) == 0
+    assert turn_text(f"Context:\n{passages}\n\nQuestion: {EIGEN}\n\nAnswer:") == EIGEN
+
+
 def test_a_turn_less_sure_than_leave_does_not() -> None:
     conversation = (EIGEN, score("math", 0.97)), (NEIGHBOUR, score("law", 0.8, math=0.01))
     assert held(*conversation, leave=0.81) == 0

@@ -112,7 +112,7 @@ class GuardEntry(msgspec.Struct, frozen=True):
     file: str
     suspicion: float
     caution: float = 0.0
-    sure: float = 2.5
+    sure: float = 4.0
     ceiling: float = 0.3
     certain: float = 3.0
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 WINDOW = 300
 #: The log-odds from which on the encoder reads a window; chosen on dev for nine attacks of ten.
 SUSPICION = -2.0
-#: Log-odds taken from a reading for each tenfold of windows, chosen on benign dev documents.
-CAUTION = 1.4
+#: Log-odds taken from a reading for each tenfold of windows (results/inspection.md).
+CAUTION = 1.0
 HASHING = GuardHashing(bits=18, char_ngrams=(5,))
 _TAG = re.compile(r"<script.*?</script>|<style.*?</style>|<[^>]{1,400}>", re.S | re.I)
 _SUFFIXES = {

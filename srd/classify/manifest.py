@@ -106,11 +106,13 @@ class GuardEntry(msgspec.Struct, frozen=True):
     text has: among thousands of windows the worst is bad by chance. From `sure` log-odds of the
     guard on the encoder's own judgement counts too. `ceiling` is the most that a text is suspected
     of whose windows no encoder has read, unless the guard needs no encoder: from `certain` log-odds
-    on its own judgement counts.
+    on its own judgement counts. A text of one window that is under `least` log-odds is not believed
+    to be worse than `ceiling`, whatever the encoder says: it has not learned snippets of code.
     """
 
     file: str
     suspicion: float
+    least: float = -4.0
     caution: float = 0.0
     sure: float = 4.0
     ceiling: float = 0.3

@@ -92,7 +92,8 @@ class JailbreakReader:
         if suspicion is None or self.guard is None or self.entry is None:
             return alone
         if windows == 1:  # as long as what the encoder has learned
-            return max(alone, sigmoid(suspicion))
+            trusted = alone if suspicion >= self.entry.least else min(alone, self.entry.ceiling)
+            return max(trusted, sigmoid(suspicion))
         together = self.guard.judged(log_odds(alone), suspicion, output.get(CONTEXT))
         cautious = sigmoid(together - self.entry.caution * math.log10(max(windows, 1)))
         return max(alone, cautious) if suspicion >= self.entry.sure else cautious

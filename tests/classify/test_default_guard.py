@@ -48,6 +48,22 @@ def test_a_well_known_attack_is_found_wherever_it_stands(classifier, sentence, l
     assert risk(classifier, text) >= classifier.thresholds["jailbreak"]
 
 
+SNIPPETS = (
+    "def total(rows):\n    return sum(row.amount for row in rows if not row.void)",
+    "<environment_context>\n  <cwd>/home/me/shop</cwd>\n  <shell>bash</shell>\n"
+    "</environment_context>",
+    "for (int i = 0; i < n; i++) {\n    if (buf[i] == 0) break;\n    crc = update(crc, buf[i]);\n}",
+    "error: cannot find value `rows` in this scope\n --> src/main.rs:12:9",
+    "## Install\n\nCopy the archive to the server, unpack it and start `bin/run --port 8080`.",
+    "SELECT name, SUM(amount) FROM orders WHERE year = 2024 GROUP BY name ORDER BY 2 DESC;",
+)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_of_code_or_notes_is_not_suspected(classifier, snippet):
+    assert risk(classifier, snippet) < classifier.thresholds["jailbreak"]
+
+
 @pytest.mark.parametrize("length", [1_500, 300_000, 1_000_000])
 def test_plain_text_of_any_length_is_not_suspected(classifier, length):
     assert risk(classifier, plain(length)) < classifier.thresholds["jailbreak"]

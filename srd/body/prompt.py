@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
-from srd.body.text import BoundedText, TextList
+from srd.body.text import BoundedText, Joined, TextList
 from srd.evidence.conversation import MOST_TEXT, Spoken, Text
 from srd.signals.base import Origin, Segment
 
@@ -110,10 +110,11 @@ class Bound:
 
 class UserMessages:
     """User messages within `limit` characters: the first ones and the most recent ones, as
-    `TextList` keeps texts."""
+    `TextList` keeps texts, and what went of the others where it `joins` them."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, joins: bool = False) -> None:
         self._half = limit // 2
+        self._joined = Joined() if joins else None
         self._first: list[Message] = []
         self._room = self._half
         self._recent: deque[Message] = deque()
@@ -133,8 +134,16 @@ class UserMessages:
         while len(self._recent) > 1 and (
             self._recent_size > self._half or len(self._recent) > _MESSAGES
         ):
-            self._recent_size -= self._recent.popleft().size
+            oldest = self._recent.popleft()
+            self._recent_size -= oldest.size
             self.dropped += 1
+            if self._joined is not None:
+                for said in oldest.spoken:
+                    self._joined.add(said.text.value())
+
+    def joined(self) -> tuple[str, ...]:
+        """The texts of the others as one, where they were wanted."""
+        return () if self._joined is None else self._joined.values()
 
     def values(self) -> list[Message]:
         """Those that are kept, in order."""
@@ -143,9 +152,10 @@ class UserMessages:
 
 class Prompt:
     """The conversation so far. Every text is bounded: of a longer one the head and the tail are
-    kept (`truncated`). Tuples are built on access."""
+    kept (`truncated`). Tuples are built on access. `guarded`: a rule reads all texts, however many
+    they are."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, guarded: bool = False) -> None:
         self.limit = limit
         self.has_messages = False
         self.hidden = False  # a part of the prompt is in a form that only the backend reads
@@ -153,9 +163,9 @@ class Prompt:
         self.turns_end = -1  # counted bytes at which the turns had all passed; -1: not yet
         self.bound: Bound | None = None  # the first one
         self.passing: Message | None = None
-        self._users = UserMessages(limit)
+        self._users = UserMessages(limit, joins=guarded)
         self._gathered = {
-            origin: TextList(limit)
+            origin: TextList(limit, joins=guarded)
             for origin in (Origin.OTHER, Origin.HISTORY, Origin.TOOLS, Origin.REPEATED)
         }
 
@@ -204,7 +214,13 @@ class Prompt:
             for origin, texts in self._gathered.items()
             for text in texts.values()
         ]
-        return (*users, *others, *(Segment(Origin.LAST, s.text.value()) for s in last.spoken))
+        joined = [Segment(Origin.PRIOR, text) for text in self._users.joined()]
+        return (
+            *users,
+            *joined,
+            *others,
+            *(Segment(Origin.LAST, s.text.value()) for s in last.spoken),
+        )
 
     # -- as messages
 

@@ -48,7 +48,9 @@ class PromptReader:
     """Listens to a strict scanner. All attributes may be read at any time. `tools`: what tools say
     is wanted too. `base`: the offset of the piece that is being scanned, which the owner sets."""
 
-    def __init__(self, shape: Shape, limit: int, *, tools: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, limit: int, *, tools: bool = False, guarded: bool = False
+    ) -> None:
         self.shape = shape
         self.tools = tools
         self.base = 0
@@ -59,7 +61,7 @@ class PromptReader:
         self.duplicates: list[str] = []
         self.names: dict[str, None] = {}  # of models, in order, where the shape wants them all
         self.names_missed = False
-        self.prompt = Prompt(limit)
+        self.prompt = Prompt(limit, guarded=guarded)
         self.tool_definitions = 0
         self.tool_bytes = 0
         self.counts = Counts()

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
+from srd.body.shapes import NON_USER_ROLES, SIGNED, TOOL_ROLES
 from srd.body.text import BoundedText, Joined, TextList
 from srd.evidence.conversation import MOST_TEXT, Spoken, Text
 from srd.signals.base import Origin, Segment
@@ -69,6 +69,7 @@ class Message:
         self.place = place
         self.item = ""
         self.texts: list[Said] = []
+        self.beside: list[Said] = []  # what else a backend may read of it; for guards only
         self.images = 0
         self.calls = 0
         self.results = 0
@@ -164,6 +165,7 @@ class Prompt:
         self.bound: Bound | None = None  # the first one
         self.passing: Message | None = None
         self._users = UserMessages(limit, joins=guarded)
+        self._beside_history = TextList(limit, joins=guarded)  # upstream knows only messages' texts
         self._gathered = {
             origin: TextList(limit, joins=guarded)
             for origin in (Origin.OTHER, Origin.HISTORY, Origin.TOOLS, Origin.REPEATED)
@@ -214,6 +216,7 @@ class Prompt:
             for origin, texts in self._gathered.items()
             for text in texts.values()
         ]
+        others += [Segment(Origin.HISTORY, text) for text in self._beside_history.values()]
         joined = [Segment(Origin.PRIOR, text) for text in self._users.joined()]
         return (
             *users,
@@ -268,6 +271,7 @@ class Prompt:
         self.passing = None
         if message.bound and self.bound is None and message.role != "user":
             self.bound = Bound(message.bound, message.place)
+        self._add_beside(message)
         if not message.size:
             return
         if message.role == "user":
@@ -279,6 +283,16 @@ class Prompt:
             self._gather(Origin.TOOLS, message)
         else:
             self._gather(Origin.OTHER, message)
+
+    def _add_beside(self, message: Message) -> None:
+        if message.role in NON_USER_ROLES or (not message.role and message.item in SIGNED):
+            texts = self._beside_history
+        else:
+            tools = message.role in TOOL_ROLES
+            texts = self._gathered[Origin.TOOLS if tools else Origin.OTHER]
+        for said in message.beside:
+            if said.text.size:
+                texts.add(said.text.value())
 
     def _gather(self, origin: Origin, message: Message) -> None:
         texts = self._gathered[origin]

@@ -96,8 +96,10 @@ def _many() -> list[tuple[str, Callable[[str], bytes]]]:
         ("messages-of-an-unknown-role",
          lambda t: chat(*({"role": "critic", "content": said} for said in among(t)))),
         ("parts", lambda t: chat(user([{"type": "text", "text": said} for said in among(t)]))),
-        ("repeated-members", lambda t: raw('{"messages":[{"role":"user",%s}]}' % ",".join(
-            f'"content":"{said}"' for said in among("@", "a")))(t)),
+        ("repeated-members", lambda t: raw(
+            '{"messages":[{"role":"user",'
+            + ",".join(f'"content":"{said}"' for said in among("@", "a"))
+            + "}]}")(t)),
     ]  # fmt: skip
 
 

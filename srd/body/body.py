@@ -76,6 +76,7 @@ class Body:
     """A body of the given shape, in the given content codings ("" is none; ValueError where
     `inflate.codings` does not know them). `shape`: another one than the API's own. `tools`: what
     tools say is wanted too. Of a text longer than `max_text_bytes` only head and tail are kept.
+    `guarded`: no text is let go because there are many.
 
     First `receive` and `read`, in any rhythm: `read` raises BodyError, InflateError or InflateLimit
     where the client is to blame, again each time, and all that came stays held. Then one of
@@ -91,6 +92,7 @@ class Body:
         caps: Caps = _CAPS,
         max_text_bytes: int = 262144,
         tools: bool = False,
+        guarded: bool = False,
         shape: Shape | None = None,
     ) -> None:
         self.api = api
@@ -98,7 +100,7 @@ class Body:
         self.received = 0  # as they came
         self._shape = SHAPES[api] if shape is None else shape
         self._coding, self._caps = coding, caps
-        self._reader = PromptReader(self._shape, max_text_bytes, tools=tools)
+        self._reader = PromptReader(self._shape, max_text_bytes, tools=tools, guarded=guarded)
         self._scanner = Scanner(self._reader, strict=True)
         self._source = Inflater(coding, caps)
         self._packed = bool(self._source.names)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srd.body.contexts import Context, Root
+from srd.body.context import Context
+from srd.body.contexts import Root
 from srd.body.listener import Want
 
 if TYPE_CHECKING:

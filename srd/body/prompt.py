@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from srd.body.shapes import NON_USER_ROLES, TOOL_ROLES
-from srd.body.text import BoundedText, TextList
+from srd.body.shapes import NON_USER_ROLES, SIGNED, TOOL_ROLES
+from srd.body.text import BoundedText, Joined, TextList
 from srd.evidence.conversation import MOST_TEXT, Spoken, Text
 from srd.signals.base import Origin, Segment
 
@@ -69,6 +69,7 @@ class Message:
         self.place = place
         self.item = ""
         self.texts: list[Said] = []
+        self.beside: list[Said] = []  # what else a backend may read of it; for guards only
         self.images = 0
         self.calls = 0
         self.results = 0
@@ -110,10 +111,11 @@ class Bound:
 
 class UserMessages:
     """User messages within `limit` characters: the first ones and the most recent ones, as
-    `TextList` keeps texts."""
+    `TextList` keeps texts, and what went of the others where it `joins` them."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, joins: bool = False) -> None:
         self._half = limit // 2
+        self._joined = Joined() if joins else None
         self._first: list[Message] = []
         self._room = self._half
         self._recent: deque[Message] = deque()
@@ -133,8 +135,16 @@ class UserMessages:
         while len(self._recent) > 1 and (
             self._recent_size > self._half or len(self._recent) > _MESSAGES
         ):
-            self._recent_size -= self._recent.popleft().size
+            oldest = self._recent.popleft()
+            self._recent_size -= oldest.size
             self.dropped += 1
+            if self._joined is not None:
+                for said in oldest.spoken:
+                    self._joined.add(said.text.value())
+
+    def joined(self) -> tuple[str, ...]:
+        """The texts of the others as one, where they were wanted."""
+        return () if self._joined is None else self._joined.values()
 
     def values(self) -> list[Message]:
         """Those that are kept, in order."""
@@ -143,9 +153,10 @@ class UserMessages:
 
 class Prompt:
     """The conversation so far. Every text is bounded: of a longer one the head and the tail are
-    kept (`truncated`). Tuples are built on access."""
+    kept (`truncated`). Tuples are built on access. `guarded`: a rule reads all texts, however many
+    they are."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, guarded: bool = False) -> None:
         self.limit = limit
         self.has_messages = False
         self.hidden = False  # a part of the prompt is in a form that only the backend reads
@@ -153,9 +164,10 @@ class Prompt:
         self.turns_end = -1  # counted bytes at which the turns had all passed; -1: not yet
         self.bound: Bound | None = None  # the first one
         self.passing: Message | None = None
-        self._users = UserMessages(limit)
+        self._users = UserMessages(limit, joins=guarded)
+        self._beside_history = TextList(limit, joins=guarded)  # upstream knows only messages' texts
         self._gathered = {
-            origin: TextList(limit)
+            origin: TextList(limit, joins=guarded)
             for origin in (Origin.OTHER, Origin.HISTORY, Origin.TOOLS, Origin.REPEATED)
         }
 
@@ -204,7 +216,14 @@ class Prompt:
             for origin, texts in self._gathered.items()
             for text in texts.values()
         ]
-        return (*users, *others, *(Segment(Origin.LAST, s.text.value()) for s in last.spoken))
+        others += [Segment(Origin.HISTORY, text) for text in self._beside_history.values()]
+        joined = [Segment(Origin.PRIOR, text) for text in self._users.joined()]
+        return (
+            *users,
+            *joined,
+            *others,
+            *(Segment(Origin.LAST, s.text.value()) for s in last.spoken),
+        )
 
     # -- as messages
 
@@ -252,6 +271,7 @@ class Prompt:
         self.passing = None
         if message.bound and self.bound is None and message.role != "user":
             self.bound = Bound(message.bound, message.place)
+        self._add_beside(message)
         if not message.size:
             return
         if message.role == "user":
@@ -263,6 +283,16 @@ class Prompt:
             self._gather(Origin.TOOLS, message)
         else:
             self._gather(Origin.OTHER, message)
+
+    def _add_beside(self, message: Message) -> None:
+        if message.role in NON_USER_ROLES or (not message.role and message.item in SIGNED):
+            texts = self._beside_history
+        else:
+            tools = message.role in TOOL_ROLES
+            texts = self._gathered[Origin.TOOLS if tools else Origin.OTHER]
+        for said in message.beside:
+            if said.text.size:
+                texts.add(said.text.value())
 
     def _gather(self, origin: Origin, message: Message) -> None:
         texts = self._gathered[origin]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from srd.body import lexis
-from srd.body.contexts import BLANKS, Context, Gathered, Repeated, Root
+from srd.body.context import Aside, Context, Gathered, Repeated
+from srd.body.contexts import BLANKS, Root
 from srd.body.lexis import decode_string
 from srd.body.listener import Want
 from srd.body.named import NamedRoot
@@ -31,6 +32,7 @@ _PARAM_BYTES = 256
 _NAMES = 16  # of repeated members
 _MOST_NAMES = 1024  # of models, where nothing else counts
 _DEPTH = 8  # down to which texts of a repeated member are read
+_MOST_DEPTH = 256  # down to which those of tools and strays are
 #: As upstream: at most 32 entries, keys of 128 and values of 1024 bytes.
 _METADATA, _METADATA_KEY, _METADATA_VALUE = 32, 128, 1024
 
@@ -48,9 +50,12 @@ class PromptReader:
     """Listens to a strict scanner. All attributes may be read at any time. `tools`: what tools say
     is wanted too. `base`: the offset of the piece that is being scanned, which the owner sets."""
 
-    def __init__(self, shape: Shape, limit: int, *, tools: bool = False) -> None:
+    def __init__(
+        self, shape: Shape, limit: int, *, tools: bool = False, guarded: bool = False
+    ) -> None:
         self.shape = shape
         self.tools = tools
+        self.guarded = guarded
         self.base = 0
         self.known_at_turns: Known | None = None  # as it stood where the turns ended
         self.model: ModelSeen | None = None
@@ -59,7 +64,7 @@ class PromptReader:
         self.duplicates: list[str] = []
         self.names: dict[str, None] = {}  # of models, in order, where the shape wants them all
         self.names_missed = False
-        self.prompt = Prompt(limit)
+        self.prompt = Prompt(limit, guarded=guarded)
         self.tool_definitions = 0
         self.tool_bytes = 0
         self.counts = Counts()
@@ -237,23 +242,41 @@ class PromptReader:
 
     def want_repeated(self, kind: int, offset: int, depth: int = 0) -> Want:
         """A value that may hold texts of a repeated member."""
-        return self.want_gathered(Origin.REPEATED, kind, offset, depth, Repeated)
+        return self.want_gathered(Origin.REPEATED, kind, offset, depth)
 
     def want_tool(self, kind: int, offset: int, depth: int = 0) -> Want:
         """A value whose strings a tool said, or somebody to a tool."""
         if not self.tools:
             return Want.SKIP
-        return self.want_gathered(Origin.TOOLS, kind, offset, depth, Gathered)
+        return self.want_gathered(Origin.TOOLS, kind, offset, depth)
 
-    def want_gathered(
-        self, origin: Origin, kind: int, offset: int, depth: int, context: type[Gathered]
-    ) -> Want:
+    def want_stray(self, kind: int, offset: int) -> Want:
+        """A value whose strings a backend may put before the model, though no message says so."""
+        return self.want_gathered(Origin.OTHER, kind, offset) if self.guarded else Want.SKIP
+
+    def want_aside(self, sink: list[Said], kind: int, offset: int, depth: int = 0) -> Want:
+        """A value whose strings, which only guards read, go to `sink`."""
+        if not self.guarded:
+            return Want.SKIP
+        if kind == _STRING:
+            sink.append(said := Said(self._limit, offset + 1))
+            return self.want_text(said)
+        if kind in (_OBJECT, _ARRAY):
+            if depth < _MOST_DEPTH:
+                return self.enter(Aside(sink, depth))
+            self.prompt.hidden = True
+        return Want.SKIP
+
+    def want_gathered(self, origin: Origin, kind: int, offset: int, depth: int = 0) -> Want:
         """A value that may hold texts of nobody's message."""
+        repeated = origin is Origin.REPEATED
         if kind == _STRING:
             self._origin = origin
             return self.want_text(Said(self._limit, offset + 1))
-        if kind in (_OBJECT, _ARRAY) and depth < _DEPTH:
-            return self.enter(context(depth))
+        if kind in (_OBJECT, _ARRAY):
+            if depth < (_DEPTH if repeated else _MOST_DEPTH):
+                return self.enter((Repeated if repeated else Gathered)(origin, depth))
+            self.prompt.hidden = self.prompt.hidden or not repeated
         return Want.SKIP
 
     def message_text(self, start: int) -> Said:

@@ -33,6 +33,9 @@ class Shape:
     `instead`: members of which one makes a body legal that has no turns (OpenAI's reference of
     Responses; vLLM's completions take embeddings).
 
+    `asides`: members that are filled into the prompt beside the turns (vLLM's chat: `documents`,
+    `chat_template` and what it is given; a stored prompt's variables).
+
     `items`: an element of `turns` may be a content part itself, and needs no role to be a user's.
 
     `names_only`: nothing in it is judged but the names of models: those at its top level and, where
@@ -45,6 +48,7 @@ class Shape:
     system: bytes | None = None
     system_message: bool = False
     instead: frozenset[bytes] = frozenset()
+    asides: frozenset[bytes] = frozenset()
     items: bool = False
     names_only: bool = False
     names_below: tuple[bytes | None, ...] = ()
@@ -52,12 +56,22 @@ class Shape:
 
 SHAPES: Mapping[Api, Shape] = MappingProxyType(
     {
-        Api.CHAT: Shape(b"messages", system_message=True),
-        Api.COMPLETIONS: Shape(b"prompt", plain_turns=True, instead=frozenset({b"prompt_embeds"})),
+        Api.CHAT: Shape(
+            b"messages",
+            system_message=True,
+            asides=frozenset({b"documents", b"chat_template", b"chat_template_kwargs"}),
+        ),
+        Api.COMPLETIONS: Shape(
+            b"prompt",
+            plain_turns=True,
+            instead=frozenset({b"prompt_embeds"}),
+            asides=frozenset({b"suffix"}),
+        ),
         Api.RESPONSES: Shape(
             b"input",
             system=b"instructions",
             items=True,
+            asides=frozenset({b"prompt"}),
             instead=frozenset({b"prompt", b"conversation", b"previous_response_id"}),
         ),
         Api.ANTHROPIC: Shape(b"messages", system=b"system"),
@@ -83,6 +97,20 @@ PARTS_DEPTH = 2
 #: Content parts, in all shapes: text, pictures, an assistant's call of a tool, a tool's answer.
 TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 IMAGE_PARTS = frozenset({"image_url", "input_image", "image"})
+#: Members of a message and of a part that some backend reads as the speaker's words, beside its
+#: content (vLLM's parts of type `refusal` and `thinking`; Anthropic's documents and search results;
+#: servers that render whatever stands in a part): guards read them, routing does not.
+SPOKEN_ASIDE = frozenset(
+    {
+        b"text", b"refusal", b"thinking", b"reasoning", b"reasoning_content", b"title", b"context",
+        b"source", b"summary", b"parts",
+    }
+)  # fmt: skip
+#: Members of an item of Responses that a tool said, or somebody to a tool.
+TOLD_TO_TOOLS = frozenset({b"input", b"tools", b"code", b"outputs", b"results", b"action"})
+#: Sources of a document that hold or name a file; another one is its text (Anthropic's reference of
+#: document parts).
+OPAQUE_SOURCES = frozenset({"base64", "url", "file", "image"})
 CALL_PARTS = frozenset({"tool_use", "server_tool_use", "function_call", "custom_tool_call"})
 RESULT_PARTS = frozenset({"tool_result", "function_call_output", "custom_tool_call_output"})
 
@@ -93,7 +121,16 @@ TURN_ITEMS = frozenset({"", "message", "text", "input_text"})
 #: objects around those.
 ATTACHED = frozenset({b"data", b"url", b"image_url", b"file_data", b"file_url", b"b64_json"})
 HOLDERS = frozenset(
-    {b"image_url", b"source", b"input_audio", b"file", b"image", b"audio", b"video_url"}
+    {
+        b"image_url",
+        b"source",
+        b"input_audio",
+        b"file",
+        b"image",
+        b"audio",
+        b"video_url",
+        b"audio_url",
+    }
 )
 
 #: What only the model that made it can read: parts of these types, and whatever holds a member of

@@ -169,15 +169,36 @@ class BoundedText:
         return head[:half] + OMISSION + last
 
 
+class Joined:
+    """Any number of texts as one with a line for each, which costs nothing but its characters."""
+
+    def __init__(self) -> None:
+        self._text = StringIO()
+
+    def __repr__(self) -> str:
+        return f"<Joined {self._text.tell()} chars>"
+
+    def add(self, text: str) -> None:
+        """Append one text."""
+        self._text.write(text + OMISSION)
+
+    def values(self) -> tuple[str, ...]:
+        """The one text, if there is any."""
+        text = self._text.getvalue()
+        return (text,) if text else ()
+
+
 class TextList:
     """Many texts within `limit` characters: the first ones and the most recent ones.
 
     The first ones fill half of the room; of the others the oldest go first. At most 4096 texts
-    are kept on either side, whatever their length.
+    are kept on either side, whatever their length. `joins`: what goes is kept too, as one text with
+    a line for each, in the place where they stood: a guard reads all of it.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, joins: bool = False) -> None:
         self._half = limit // 2
+        self._joined = Joined() if joins else None
         self._first: list[str] = []
         self._first_room = self._half
         self._recent: deque[str] = deque()
@@ -198,9 +219,13 @@ class TextList:
         while len(self._recent) > 1 and (
             self._recent_size > self._half or len(self._recent) > _ENTRIES
         ):
-            self._recent_size -= len(self._recent.popleft())
+            oldest = self._recent.popleft()
+            self._recent_size -= len(oldest)
             self.dropped += 1
+            if self._joined is not None:
+                self._joined.add(oldest)
 
     def values(self) -> tuple[str, ...]:
         """The kept texts in order."""
-        return (*self._first, *self._recent)
+        joined = () if self._joined is None else self._joined.values()
+        return (*self._first, *joined, *self._recent)

@@ -120,6 +120,7 @@ class RequestHalf(Settlement):
             shape=shape,
             max_text_bytes=self._policy.most_text,
             tools=Origin.TOOLS in self._policy.origins,
+            guarded=self._policy.blocks,
         )
 
     def _idle_timer(self) -> list[Command]:

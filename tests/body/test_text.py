@@ -114,6 +114,16 @@ def test_a_list_of_many_small_texts_is_bounded_too():
     assert len(texts.values()) == 8192
 
 
+def test_a_list_that_joins_keeps_every_text_in_order():
+    texts = TextList(1 << 30, joins=True)
+    for number in range(10_000):
+        texts.add(f"{number}.")
+    kept = texts.values()
+    assert len(kept) == 8193
+    assert kept[4096] == "".join(f"{number}.\n" for number in range(4096, 5904))
+    assert "".join(kept).replace("\n", "") == "".join(f"{number}." for number in range(10_000))
+
+
 @pytest.mark.parametrize("limit", [20, 100_000])
 @pytest.mark.parametrize("size", [0, 8, 9, 20, 21, 5000])
 def test_the_ends_of_a_text_are_its_first_and_last_characters(limit, size):

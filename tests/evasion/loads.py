@@ -85,6 +85,24 @@ def _turns(count: int, size: int) -> list[dict[str, object]]:
     return [said[index % 2] for index in range(count)]
 
 
+def _many() -> list[tuple[str, Callable[[str], bytes]]]:
+    """One text among more than anybody keeps by themselves."""
+
+    def among(text: str, other: str = "Hello.") -> list[str]:
+        return [other] * 4200 + [text] + [other] * 4200
+
+    return [
+        ("messages", lambda t: chat(*map(user, among(t)))),
+        ("messages-of-an-unknown-role",
+         lambda t: chat(*({"role": "critic", "content": said} for said in among(t)))),
+        ("parts", lambda t: chat(user([{"type": "text", "text": said} for said in among(t)]))),
+        ("repeated-members", lambda t: raw(
+            '{"messages":[{"role":"user",'
+            + ",".join(f'"content":"{said}"' for said in among("@", "a"))
+            + "}]}")(t)),
+    ]  # fmt: skip
+
+
 def _sizes() -> list[Row]:
     picture = {
         "type": "image_url",
@@ -111,6 +129,10 @@ def _sizes() -> list[Row]:
             f"{filler(150 * kib)}\n{t}\n{filler(150 * kib)}")),
         Row(name="middle-of-1-MB", body=lambda t: asked(
             f"{filler(512 * kib)}\n{t}\n{filler(512 * kib)}")),
+        *(
+            Row(name=f"one-of-8400-{kind}", body=body, modes=("buffered",), codings=PLAIN)
+            for kind, body in _many()
+        ),
         Row(name="more-than-may-be-held", variant="tight", expect=TOO_LARGE,
             body=lambda t: asked(f"{filler(150 * kib)}\n{t}")),
         Row(name="unknown-member-in-front", body=lambda t: raw(

@@ -7,7 +7,7 @@ know srd.
 
 from __future__ import annotations
 
-from evasion import labels, loads, places
+from evasion import labels, loads, parts, places
 from evasion.row import Row
 
-ROWS: tuple[Row, ...] = (*loads.rows(), *labels.rows(), *places.rows())
+ROWS: tuple[Row, ...] = (*loads.rows(), *labels.rows(), *places.rows(), *parts.rows())

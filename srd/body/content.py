@@ -50,6 +50,8 @@ class Parts(Context):
             return reader.want_text(reader.message_text(offset + 1))
         if kind == _ARRAY and self._depth < _NESTED:  # no API's way, and some server's
             return reader.enter(Parts(depth=self._depth + 1))
+        if kind == _ARRAY:
+            reader.prompt.hidden = True
         return Want.SKIP
 
     def close(self, reader: PromptReader, offset: int) -> None:
@@ -235,7 +237,7 @@ class _Result(Context):
             return reader.enter(_Attachment())
         if kind == _ARRAY and name == b"content":
             return reader.enter(_Result(self._tally))
-        if name in SPOKEN_ASIDE:
+        if name in SPOKEN_ASIDE or name == b"content" or (name is None and kind == _ARRAY):
             return self._tally.want(reader, kind, offset)
         if kind != _STRING:
             return Want.SKIP

@@ -40,6 +40,8 @@ def rows() -> list[Row]:
         *_rows("said", "/v1/chat/completions", "wide", _said()),
         *_rows("said", RESPONSES, "wide", _told()),
         *_rows("result", MESSAGES, "wide", _results()),
+        Row(name="part-in-many-lists", body=_beside(_buried), modes=_MODES, codings=PLAIN,
+            expect=UNREADABLE),
         Row(name="part-document-of-two-types", path=MESSAGES, body=two_types, modes=_MODES,
             codings=PLAIN, expect=UNREADABLE),
     ]  # fmt: skip
@@ -58,6 +60,13 @@ def _beside(part: Callable[[str], object]) -> Body:
     return lambda t: chat(user([{"type": "text", "text": "Hello."}, part(t)]), max_tokens=9)
 
 
+def _buried(text: str) -> object:
+    found: object = [text]
+    for _ in range(20):
+        found = [found]
+    return found
+
+
 def _parts() -> dict[str, Body]:
     spelled = "".join(f"\\u{ord(char):04x}" for char in "output_text")
     return {
@@ -71,6 +80,9 @@ def _parts() -> dict[str, Body]:
         "text-as-a-list": _beside(lambda t: {"type": "text", "text": [t]}),
         "content-in-a-text": _beside(lambda t: {"type": "text", "content": [{"text": t}]}),
         "content-of-no-type": _beside(lambda t: {"content": t}),
+        "content-of-a-content": _beside(lambda t: {"content": [{"content": t}]}),
+        "content-as-an-object": _beside(lambda t: {"content": [{"content": {"a": t}}]}),
+        "content-of-lists": _beside(lambda t: {"content": [[t]]}),
         "list-in-a-list": _beside(lambda t: [[{"type": "text", "text": t}]]),
         "type-in-escapes": raw(
             '{"messages":[{"role":"user","content":[{"type":"' + spelled + '","text":"@"}]}]}'

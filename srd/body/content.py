@@ -54,6 +54,13 @@ class Parts(Context):
             reader.prompt.hidden = True
         return Want.SKIP
 
+    def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
+        match = lexis.TEXT_PART.match(data, at)
+        if match is None:
+            return 0
+        reader.whole_text(match[1][1:-1], match.start(1) + 1)
+        return match.end()
+
     def close(self, reader: PromptReader, offset: int) -> None:
         if self._alone:
             reader.finish_message(counted=False)
@@ -216,7 +223,7 @@ class _Result(Context):
     def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
         match = (
             lexis.TEXT_PART.match(data, at)
-            if self._start < 0 and self._tally.sink is None
+            if self._start < 0 and self._tally.sink is None and not reader.tools
             else None
         )
         if match is None:

@@ -29,8 +29,8 @@ class Context:
         return Want.SKIP
 
     def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
-        """An object begins at data[at]: where it ends, if it is all here, what tools say is not
-        wanted, and it was counted without a closer look; else 0."""
+        """An object begins at data[at]: where it ends, if it is all here and was read without a
+        closer look; else 0."""
         return 0
 
     def token(self, reader: PromptReader, raw: bytes | None) -> None:

@@ -302,7 +302,7 @@ class _Calls(Context):
         return reader.enter(_Call()) if kind == _OBJECT else Want.SKIP
 
     def pass_over(self, reader: PromptReader, data: bytes, at: int) -> int:
-        match = lexis.VALUE.match(data, at)
+        match = None if reader.tools else lexis.VALUE.match(data, at)
         if match is None or may_be_signed(data, at, match.end()):
             return 0
         reader.message.calls += 1

@@ -83,10 +83,10 @@ MESSAGE = compiled(
     + rb'"content"' + _WS + rb":" + _WS
     + rb'"(' + _CHAR + rb"{0,4096}+(?:" + _ESCAPE + _CHAR + rb'{0,4096}+){0,256}+)"' + _WS + rb"\}"
 )  # fmt: skip
-#: A plain text part.
+#: A plain text part; its group is the text with its quotes.
 TEXT_PART = compiled(
     rb"\{" + _WS + rb'"type"' + _WS + rb":" + _WS + rb'"text"' + _WS + rb"," + _WS
-    + rb'"text"' + _WS + rb":" + _WS + _STRING + _WS + rb"\}"
+    + rb'"text"' + _WS + rb":" + _WS + rb"(" + _STRING + rb")" + _WS + rb"\}"
 )  # fmt: skip
 #: A name's letter or underline, spelled as an escape.
 ESCAPED_LETTER = compiled(rb"\\u00[567]")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from srd.body.shapes import NON_USER_ROLES, SIGNED, TOOL_ROLES
 from srd.body.text import BoundedText, Joined, TextList
-from srd.evidence.conversation import MOST_TEXT, Spoken, Text
+from srd.evidence.conversation import MOST_MESSAGES, MOST_PARTS, MOST_TEXT, Spoken, Text
 from srd.signals.base import Origin, Segment
 
 _ROLES = 16  # distinct roles that are counted by name; the rest is "other"
@@ -109,6 +109,13 @@ class Bound:
     place: int
 
 
+def _ends(message: Message) -> list[Said]:
+    """The texts of a message that are not empty; of very many the first and the last."""
+    said = message.spoken
+    half = MOST_PARTS // 2
+    return said if len(said) <= MOST_PARTS else [*said[:half], *said[-half:]]
+
+
 class UserMessages:
     """User messages within `limit` characters: the first ones and the most recent ones, as
     `TextList` keeps texts, and what went of the others where it `joins` them."""
@@ -191,10 +198,14 @@ class Prompt:
         return [*self.users, passing]
 
     def spoken(self) -> tuple[Spoken, ...]:
-        """`in_turn` as values, of each text at most `MOST_TEXT` characters."""
+        """`in_turn` as values: the first one and the most recent, of each its first and last texts,
+        of each text at most `MOST_TEXT` characters."""
+        messages = self.in_turn
+        if len(messages) > MOST_MESSAGES:
+            messages = [messages[0], *messages[1 - MOST_MESSAGES :]]
         return tuple(
-            Spoken(m.place, tuple(Text(s.text.ends(MOST_TEXT), s.start, s.end) for s in m.spoken))
-            for m in self.in_turn
+            Spoken(m.place, tuple(Text(s.text.ends(MOST_TEXT), s.start, s.end) for s in _ends(m)))
+            for m in messages
         )
 
     @property

@@ -165,17 +165,21 @@ class PromptReader:
         ends; else 0."""
         context = self._contexts[-1]
         if not context.shortcut:
-            return 0 if self.tools else context.pass_over(self, data, at)
+            return context.pass_over(self, data, at)
         match = lexis.MESSAGE.match(data, at)
         if match is None:
             return 0
         role, raw = match.groups()
         self.start_message(role.decode())
-        said = self.message_text(self.base + match.start(2))
-        said.text.add(decode_body(raw))
-        said.end = self.base + match.end(2)
+        self.whole_text(raw, match.start(2))
         self.finish_message()
         return match.end()
+
+    def whole_text(self, raw: bytes, start: int) -> None:
+        """A text of the passing message that is all here, at data[start]."""
+        said = self.message_text(self.base + start)
+        said.text.add(decode_body(raw))
+        said.end = self.base + start + len(raw)
 
     # -- what contexts do with them
 

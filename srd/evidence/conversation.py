@@ -15,6 +15,9 @@ from srd.evidence.human import Harness, Skipped, opening, readings
 #: first message and the most recent ones. What decides is a few thousand of them.
 MOST_TEXT = 131_072
 MOST_TEXTS = 524_288
+#: User messages, and texts of one of them, that are looked at.
+MOST_MESSAGES = 256
+MOST_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
